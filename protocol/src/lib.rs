@@ -1,0 +1,6 @@
+#![no_std]
+#![forbid(unsafe_code)]
+//! Kafka's wire protocol.
+
+pub use grete_messages as messages;
+pub use grete_wire as wire;

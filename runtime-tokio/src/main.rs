@@ -1,0 +1,3 @@
+//! The `grete` broker.
+
+fn main() {}
