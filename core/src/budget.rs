@@ -1,0 +1,73 @@
+//! Memory as credit: a count of bytes that may be held, taken and given back by name.
+//!
+//! Invariants:
+//! 1. `held` is the sum of what was taken and not yet given back.
+//! 2. Nothing is given back by `Drop`: whoever takes credit names where it is returned.
+//! 3. A request larger than the whole budget is granted while nothing else is held, so that one frame of the largest
+//!    allowed size always fits.
+
+/// A budget of bytes.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    bytes_max: usize,
+    held: usize,
+}
+
+impl Budget {
+    /// A budget of `bytes_max` bytes, none of them held.
+    #[must_use]
+    pub const fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, held: 0 }
+    }
+
+    /// Takes `bytes` where they fit (or are all that is asked for); says whether it did.
+    #[must_use]
+    pub fn try_take(&mut self, bytes: usize) -> bool {
+        let fits = self.held.saturating_add(bytes) <= self.bytes_max;
+        if fits || self.held == 0 {
+            self.held = self.held.saturating_add(bytes);
+            return true;
+        }
+        false
+    }
+
+    /// Takes `bytes` in any case: for what is in memory already.
+    pub fn take(&mut self, bytes: usize) {
+        self.held = self.held.saturating_add(bytes);
+    }
+
+    /// Gives back `bytes` that were taken.
+    pub fn give_back(&mut self, bytes: usize) {
+        assert!(self.held >= bytes, "only what was taken is given back");
+        self.held -= bytes;
+    }
+
+    /// The bytes that are held.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.held
+    }
+
+    /// The bytes by which more is held than the budget has.
+    #[must_use]
+    pub const fn excess(&self) -> usize {
+        self.held.saturating_sub(self.bytes_max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_holds_and_a_lone_giant_fits() {
+        let mut budget = Budget::new(10);
+        assert!(budget.try_take(25), "alone, more than all fits");
+        assert!(!budget.try_take(1));
+        budget.give_back(25);
+        assert!(budget.try_take(10));
+        assert!(!budget.try_take(1));
+        budget.take(3);
+        assert_eq!(budget.excess(), 3);
+    }
+}
