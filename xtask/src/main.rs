@@ -1,3 +1,31 @@
-//! The project's own tasks.
+//! The project's own tasks: `cargo xtask TASK`.
 
-fn main() {}
+mod kafka;
+mod wirediff;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The project's own tasks
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Task {
+    /// Runs one node of Apache Kafka, as the comparison uses it, until standard input ends
+    Kafka,
+    Wirediff(wirediff::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Task::parse() {
+        Task::Kafka => kafka::run_until_end_of_input(),
+        Task::Wirediff(args) => wirediff::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

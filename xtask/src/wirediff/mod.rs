@@ -1,0 +1,295 @@
+//! `cargo xtask wirediff`: the same raw requests to Apache Kafka and to Grete, and their answers compared.
+//!
+//! The cases are stories in `tests/wirediff/cases` (their language: [`language`]), what may differ is listed with
+//! reasons in `masks.txt` and `differences.txt` beside them. Anything else that differs fails the run, and so does an
+//! entry of `differences.txt` that matches nothing.
+
+mod codec;
+mod compare;
+mod definitions;
+mod language;
+mod masks;
+mod recording;
+mod records;
+mod report;
+mod session;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::kafka;
+use compare::{KnownDifferences, glob};
+use definitions::{Definitions, Versions};
+use language::Expression;
+use masks::Masks;
+use recording::Recording;
+use session::{Case, Served, Step};
+
+/// Cases that run at the same time against a server.
+const WORKERS: usize = 4;
+/// How long a server may take until its coordinators answer.
+const WARM_UP: Duration = Duration::from_secs(60);
+const RECORDING: &str = "tests/wirediff/recording.txt";
+
+/// Sends the same requests to Apache Kafka and to Grete and compares the answers
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Run only the cases that match: `produce`, `fetch/*@v12*`
+    #[arg(long)]
+    only: Vec<String>,
+    /// A running Apache Kafka (HOST:PORT) instead of one that is started
+    #[arg(long)]
+    kafka: Option<String>,
+    /// A running Grete (HOST:PORT) instead of one that is started
+    #[arg(long)]
+    grete: Option<String>,
+    /// The server to start; it gets a properties file as its argument
+    #[arg(long, default_value = "target/release/grete")]
+    binary: PathBuf,
+    /// Save Kafka's answers; Grete is not asked
+    #[arg(long, num_args = 0..=1, default_missing_value = RECORDING)]
+    record: Option<PathBuf>,
+    /// Compare with saved answers instead of a running Kafka
+    #[arg(long, num_args = 0..=1, default_missing_value = RECORDING)]
+    against: Option<PathBuf>,
+    /// Print Kafka's answers; Grete is not asked
+    #[arg(long)]
+    show: bool,
+    /// Only count and name the cases
+    #[arg(long)]
+    list: bool,
+    /// Differences to print in full
+    #[arg(long, default_value_t = 40)]
+    print: usize,
+}
+
+/// Runs the comparison; an error is a failed run.
+pub(crate) fn run(args: &Args) -> Result<(), String> {
+    let here = root().join("tests/wirediff");
+    let definitions = Definitions::load(&root().join("protocol/messages/clients"))?;
+    let masks = Masks::parse(&read(&here.join("masks.txt"))?)?;
+    let mut known = KnownDifferences::parse(&read(&here.join("differences.txt"))?)?;
+    let stories = stories(&here.join("cases"))?;
+
+    let mut recording = match &args.against {
+        Some(file) => Some(Recording::parse(&read(&root().join(file))?)?),
+        None => None,
+    };
+    let mut started = Vec::new();
+    let reference = match (&args.kafka, &recording) {
+        (_, Some(_)) => None,
+        (Some(address), None) => Some(address.clone()),
+        (None, None) => {
+            let server = kafka::Server::start_kafka("wirediff")?;
+            let address = server.address();
+            started.push(server);
+            Some(address)
+        }
+    };
+    let served = match (&recording, &reference) {
+        (Some(recording), _) => recording.served.clone(),
+        (None, Some(address)) => {
+            wait_until_ready(address, &definitions)?;
+            served_by(address, &definitions)?
+        }
+        (None, None) => Served::new(),
+    };
+    let mut cases = expand(&stories, &definitions, &served)?;
+    if !args.only.is_empty() {
+        cases.retain(|case| args.only.iter().any(|only| glob(&format!("*{only}*"), &case.name)));
+    }
+    if args.list {
+        cases.iter().for_each(|case| println!("{}", case.name));
+        println!("{} stories, {} cases", stories.len(), cases.len());
+        return Ok(());
+    }
+    let start = Instant::now();
+    if args.show || args.record.is_some() {
+        let address = reference.ok_or("--show and --record ask Kafka: they do not go with --against")?;
+        let answers = play_all(&cases, &address, &definitions, &served, &masks);
+        println!("{} cases in {:.1} s", cases.len(), start.elapsed().as_secs_f64());
+        return report::keep_or_show(args, &cases, answers, served);
+    }
+
+    let subject = match &args.grete {
+        Some(address) => address.clone(),
+        None => {
+            let server = kafka::Server::start_grete("wirediff", &root().join(&args.binary))?;
+            let address = server.address();
+            started.push(server);
+            address
+        }
+    };
+    wait_until_ready(&subject, &definitions)?;
+    let (expected, answers) = std::thread::scope(|scope| {
+        let reference =
+            reference.as_ref().map(|address| scope.spawn(|| play_all(&cases, address, &definitions, &served, &masks)));
+        let answers = play_all(&cases, &subject, &definitions, &served, &masks);
+        let expected = match (reference, &mut recording) {
+            (Some(thread), _) => thread.join().map_err(|_| "the reference's thread panicked".to_owned()),
+            (None, Some(recording)) => Ok(cases.iter().map(|case| recorded(recording, &case.name, &masks)).collect()),
+            (None, None) => Err("nothing to compare with".to_owned()),
+        };
+        expected.map(|expected| (expected, answers))
+    })?;
+    let seconds = start.elapsed().as_secs_f64();
+    report::compare_all(args.print, &cases, &expected, &answers, &mut known, seconds)
+}
+
+/// The root of the workspace.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn recorded(recording: &mut Recording, case: &str, masks: &Masks) -> Vec<Step> {
+    let mut steps = recording.take(case).unwrap_or_default();
+    // Masks may have been added since it was recorded.
+    masks.apply(case, "", &mut steps);
+    steps
+}
+
+/// All stories, in the order of their files' names.
+fn stories(directory: &Path) -> Result<Vec<language::Story>, String> {
+    let entries = std::fs::read_dir(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "txt"));
+    files.sort();
+    let mut stories = Vec::new();
+    for file in files {
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        stories.extend(language::parse(stem, &read(&file)?)?);
+    }
+    Ok(stories)
+}
+
+/// Every story at each of its versions with each of its choices.
+fn expand(stories: &[language::Story], definitions: &Definitions, served: &Served) -> Result<Vec<Case>, String> {
+    let mut cases = Vec::new();
+    for story in stories {
+        let versions: Vec<Option<i16>> = match &story.every {
+            None => vec![None],
+            Some((api, wanted)) => {
+                let stable = codec::stable(&definitions.api(api)?.request);
+                let known = served.get(api).copied().unwrap_or(stable);
+                let fits =
+                    |version: &i16| known.contains(*version) && wanted.is_none_or(|wanted| wanted.contains(*version));
+                (stable.first..=stable.last).filter(fits).map(Some).collect()
+            }
+        };
+        if versions.is_empty() {
+            return Err(format!("{}: no such version is served", story.name));
+        }
+        for version in versions {
+            for (label, variables) in choices(&story.choices) {
+                let at = version.map(|version| format!("@v{version}")).unwrap_or_default();
+                cases.push(Case {
+                    name: format!("{}{at}{label}", story.name),
+                    under_test: story.every.as_ref().zip(version).map(|((api, _), version)| (api.clone(), version)),
+                    variables,
+                    statements: story.statements.clone(),
+                });
+            }
+        }
+    }
+    Ok(cases)
+}
+
+type Choice = (String, Vec<(String, Expression)>);
+
+/// The product of a story's lists, each with its label in brackets.
+fn choices(lists: &[(String, Vec<Expression>)]) -> Vec<Choice> {
+    let mut found: Vec<Choice> = vec![(String::new(), Vec::new())];
+    for (name, values) in lists {
+        let extended = found.iter().flat_map(|(label, variables)| {
+            values.iter().enumerate().map(move |(index, value)| {
+                let mut variables = variables.clone();
+                variables.push((name.clone(), value.clone()));
+                (format!("{label}[{}]", language::label(index, value)), variables)
+            })
+        });
+        found = extended.collect();
+    }
+    found
+}
+
+/// Plays all cases against one server, several at a time; the masked answers stand in the order of the cases.
+fn play_all(
+    cases: &[Case],
+    address: &str,
+    definitions: &Definitions,
+    served: &Served,
+    masks: &Masks,
+) -> Vec<Vec<Step>> {
+    let next = AtomicUsize::new(0);
+    let answers = Mutex::new(cases.iter().map(|_| Vec::new()).collect::<Vec<_>>());
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some((index, case)) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|index| Some((index, cases.get(index)?)))
+                {
+                    let mut steps = session::play(case, address, definitions, served);
+                    masks.apply(&case.name, address, &mut steps);
+                    if let Ok(mut answers) = answers.lock() {
+                        answers[index] = steps;
+                    }
+                }
+            });
+        }
+    });
+    answers.into_inner().unwrap_or_default()
+}
+
+/// The versions that a server offers for the APIs that the definitions know.
+fn served_by(address: &str, definitions: &Definitions) -> Result<Served, String> {
+    let answer = session::ask_once(address, definitions.api("ApiVersions")?, 0, &json!({}))?;
+    let mut served = Served::new();
+    for range in answer["apiKeys"].as_array().into_iter().flatten() {
+        let number = |name: &str| range[name].as_i64().unwrap_or(-1) as i16;
+        if let Some(api) = definitions.all().find(|api| api.key == number("apiKey")) {
+            served.insert(api.name.clone(), Versions { first: number("minVersion"), last: number("maxVersion") });
+        }
+    }
+    Ok(served)
+}
+
+/// Waits until the server has its coordinators: their topic is made on first use, and loads in the background.
+fn wait_until_ready(address: &str, definitions: &Definitions) -> Result<(), String> {
+    let start = Instant::now();
+    let mut groups: Vec<String> = (0..400).map(|index| format!("warm-up-{index}")).collect();
+    let mut last = Value::Null;
+    while start.elapsed() < WARM_UP {
+        let request = json!({ "key": "warm-up", "keyType": 0 });
+        match session::ask_once(address, definitions.api("FindCoordinator")?, 2, &request) {
+            Ok(answer) if answer["errorCode"] == json!(0) => {
+                // 400 names reach each of the 50 partitions. COORDINATOR_LOAD_IN_PROGRESS, NOT_AVAILABLE, NOT_COORDINATOR:
+                groups.retain(|group| {
+                    let request = json!({ "groupId": group, "generationId": 1, "memberId": "nobody" });
+                    let answer =
+                        definitions.api("Heartbeat").and_then(|api| session::ask_once(address, api, 3, &request));
+                    last = answer.unwrap_or_else(Value::from);
+                    !last["errorCode"].as_i64().is_some_and(|code| !(14..=16).contains(&code))
+                });
+                if groups.is_empty() {
+                    return Ok(());
+                }
+            }
+            answer => last = answer.unwrap_or_else(Value::from),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Err(format!("{address} is not ready after {} s: {last}", WARM_UP.as_secs()))
+}
+
+/// An id as Kafka prints it.
+pub(crate) fn id_text(bytes: [u8; 16]) -> String {
+    codec::uuid_text(bytes)
+}
