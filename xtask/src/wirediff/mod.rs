@@ -276,7 +276,7 @@ fn wait_until_ready(address: &str, definitions: &Definitions) -> Result<(), Stri
                     let answer =
                         definitions.api("Heartbeat").and_then(|api| session::ask_once(address, api, 3, &request));
                     last = answer.unwrap_or_else(Value::from);
-                    !last["errorCode"].as_i64().is_some_and(|code| !(14..=16).contains(&code))
+                    last["errorCode"].as_i64().is_none_or(|code| (14..=16).contains(&code))
                 });
                 if groups.is_empty() {
                     return Ok(());

@@ -22,6 +22,9 @@ pub(super) struct Recording {
     cases: BTreeMap<String, Vec<Step>>,
 }
 
+/// The answers of one story with one choice.
+type ByVersion<'a> = BTreeMap<Option<i16>, &'a Vec<Step>>;
+
 /// A case's name taken apart: the story, the version, the choice with its brackets.
 fn parts(case: &str) -> (&str, Option<i16>, &str) {
     let (rest, choice) = case.find('[').map_or((case, ""), |at| case.split_at(at));
@@ -56,8 +59,7 @@ impl Recording {
         for (api, versions) in &self.served {
             let _ = writeln!(text, "serves {api} {}-{}", versions.first, versions.last);
         }
-        // (story, choice) -> version -> steps
-        let mut stories: BTreeMap<(&str, &str), BTreeMap<Option<i16>, &Vec<Step>>> = BTreeMap::new();
+        let mut stories: BTreeMap<(&str, &str), ByVersion<'_>> = BTreeMap::new();
         for (case, steps) in &self.cases {
             let (story, version, choice) = parts(case);
             stories.entry((story, choice)).or_default().insert(version, steps);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::codec;
-use super::definitions::{Api, Definitions, Type, Versions};
+use super::definitions::{Api, Definitions, Versions};
 use super::language::{Asking, Edit, Expression, Statement};
 use super::records;
 
@@ -520,19 +520,19 @@ fn keep_mine(tree: &mut Value, path: &str, prefix: &str) {
     }
 }
 
-/// Whether every struct of a definition could be read (see the note on trees in `definitions`).
-#[cfg(test)]
-fn is_whole(kind: &Type) -> bool {
-    match kind {
-        Type::Struct(fields) => !fields.is_empty() && fields.iter().all(|field| is_whole(&field.kind)),
-        Type::Array(element) => is_whole(element),
-        _ => true,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::definitions::Type;
     use super::*;
+
+    /// Whether every struct of a definition could be read (see the note on trees in `definitions`).
+    fn is_whole(kind: &Type) -> bool {
+        match kind {
+            Type::Struct(fields) => !fields.is_empty() && fields.iter().all(|field| is_whole(&field.kind)),
+            Type::Array(element) => is_whole(element),
+            _ => true,
+        }
+    }
 
     #[test]
     fn the_apis_under_test_have_whole_definitions() {
