@@ -33,6 +33,7 @@ pub mod effect;
 pub mod event;
 pub mod ids;
 pub mod limits;
+pub mod log;
 pub mod rng;
 pub mod time;
 pub mod timer;

@@ -1,0 +1,33 @@
+//! The logs of a shard's partitions: records in segments on disk, and what makes them durable.
+//!
+//! A `LogStore` owns every log of one shard. It appends, reads, rolls, deletes and recovers, in Kafka's files, by file
+//! operations that it asks for as effects and whose completions it is handed. It knows nothing of replicas: the high
+//! watermark is a number that it is told.
+//!
+//! # The ends of a log
+//! `log_start <= high_watermark <= durable_end <= log_end`, where `durable_end` is the flushed end, or the written end
+//! where the topic's `durability` is `os`; the flushed end is never beyond the written one.
+//!
+//! # Invariants
+//! 1. Offsets in a log only grow, and each batch begins where the one before it ended or later.
+//! 2. The flushed end moves only when a commit round ends. A round covers what was appended before it began; at most one
+//!    is in flight for each log directory; and it ends when every write, sync and new name that it covers is complete.
+//! 3. A failed write, sync or change of names takes the directory offline, at once and for good. Nothing that was in
+//!    flight is acknowledged, and nothing is tried again.
+//! 4. The flushed-ends file never says more than what a completed round covered, and the bytes behind its positions, that
+//!    a recovery would read again, are bounded for each directory.
+//! 5. Below a recorded flushed end an invalid batch, a short or a missing segment is damage: the log is set aside and
+//!    nothing in its directory is changed. Above it, the log ends before the first invalid batch, and the rest is cut.
+//! 6. A segment's file is removed only after the new start of the log is durable in the flushed-ends file.
+//! 7. What is read from disk is CRC-checked before it leaves.
+//!
+//! Absent here: replicas, clients, topics as metadata, and any clock.
+
+mod config;
+mod outcome;
+
+pub use config::{CleanupPolicy, Durability, LogConfig, LogStoreConfig, TimestampType, TopicCompression};
+pub use outcome::{
+    AppendError, AppendInfo, AppendOrigin, LogEvent, LookupOutcome, ReadError, ReadOutcome, ReadRequest, ReadTicket,
+    Records, StoredBatch, TimestampOffset, TimestampQuery, Unavailable,
+};
