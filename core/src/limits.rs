@@ -9,3 +9,21 @@ pub const STEP_EVENTS_MAX: usize = 256;
 
 /// Requests of one connection that are under way at once; reading pauses beyond it.
 pub const CONNECTION_REQUESTS_MAX: usize = 64;
+
+/// The batches of one append to a log at most. A request has one for each partition; a follower's fetch may have more.
+pub const LOG_APPEND_BATCHES_MAX: usize = 65_536;
+
+/// The index entries of a segment that wait to be written at most, before they are.
+pub const LOG_INDEX_UNWRITTEN_MAX: usize = 128;
+
+/// The bytes of one read from a log's file at most, but for a single batch that is larger.
+pub const LOG_READ_BYTES_MAX: u32 = 1 << 20;
+
+/// The reads from logs' files that a shard has under way at once; more wait.
+pub const LOG_READS_UNDER_WAY_MAX: usize = 64;
+
+/// The bytes of index entries of closed segments that a shard keeps in memory.
+pub const LOG_INDEX_BYTES_MAX: usize = 16 << 20;
+
+/// The bytes of one index file that are read at most; what lies beyond is found by scanning.
+pub const LOG_INDEX_FILE_BYTES_MAX: u32 = 16 << 20;

@@ -1,6 +1,6 @@
 //! The logs of a shard's partitions: records in segments on disk, and what makes them durable.
 //!
-//! A `LogStore` owns every log of one shard. It appends, reads, rolls, deletes and recovers, in Kafka's files, by file
+//! [`LogStore`] owns every log of one shard. It appends, reads, rolls, deletes and recovers, in Kafka's files, by file
 //! operations that it asks for as effects and whose completions it is handed. It knows nothing of replicas: the high
 //! watermark is a number that it is told.
 //!
@@ -23,11 +23,30 @@
 //!
 //! Absent here: replicas, clients, topics as metadata, and any clock.
 
+mod append;
+mod checksum;
 mod config;
+mod dir;
+mod header;
+mod index;
+mod io;
+#[expect(clippy::module_inception, reason = "the log of one partition is the noun")]
+mod log;
+mod metadata;
+mod names;
 mod outcome;
+mod read;
+mod round;
+mod segment;
+mod store;
+mod tail;
+#[cfg(test)]
+mod tests;
 
+pub use append::Appending;
 pub use config::{CleanupPolicy, Durability, LogConfig, LogStoreConfig, TimestampType, TopicCompression};
 pub use outcome::{
     AppendError, AppendInfo, AppendOrigin, LogEvent, LookupOutcome, ReadError, ReadOutcome, ReadRequest, ReadTicket,
     Records, StoredBatch, TimestampOffset, TimestampQuery, Unavailable,
 };
+pub use store::{LogState, LogStore};

@@ -1,4 +1,4 @@
-//! What a `LogStore` answers and reports.
+//! What a [`LogStore`](super::LogStore) answers and reports.
 
 use crate::ids::{LeaderEpoch, LogDirIndex, Offset, ProducerEpoch, ProducerId, Timestamp, TopicPartition};
 use alloc::string::String;

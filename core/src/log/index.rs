@@ -1,0 +1,290 @@
+//! The offset index and the time index of a segment: where to begin reading for an offset or a time.
+//!
+//! On disk an offset entry is 8 bytes (offset relative to the segment's base, file position) and a time entry 12 (time,
+//! relative offset), big-endian. Entries are sparse, and a lookup only says where to begin: a lost entry costs a longer
+//! scan and nothing else. They are written as they come, some at a time, never ahead.
+//!
+//! Invariants:
+//! 1. Offset entries grow in both columns; time entries grow in time and do not fall in offset.
+//! 2. Where entries are in memory, all of them are. `offsets_written <= offsets`, and the same for times.
+//! 3. Entries that are not written yet are in memory.
+
+use crate::ids::{FilePosition, Offset, Timestamp};
+use alloc::vec::Vec;
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The bytes of an offset entry.
+pub(super) const OFFSET_ENTRY_BYTES: u64 = 8;
+/// The bytes of a time entry.
+pub(super) const TIME_ENTRY_BYTES: u64 = 12;
+
+/// Which batch, and where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OffsetEntry {
+    /// The batch's last offset, relative to the segment's base.
+    pub(super) offset: u32,
+    /// Where the batch begins.
+    pub(super) position: u32,
+}
+
+/// The greatest time so far, and the batch that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TimeEntry {
+    /// The time.
+    pub(super) timestamp: i64,
+    /// The last offset of the batch that has it, relative to the segment's base.
+    pub(super) offset: u32,
+}
+
+/// The two indexes of a segment.
+#[derive(Clone, Debug)]
+pub(super) struct SegmentIndex {
+    entries: Entries,
+    offsets_written: u32,
+    times_written: u32,
+    /// Whether the files have been asked for.
+    pub(super) offsets_created: bool,
+    pub(super) times_created: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Entries {
+    /// The files hold the written entries; what came since waits until they are loaded.
+    OnDisk {
+        waiting: Vec<(OffsetEntry, TimeEntry)>,
+    },
+    Loaded {
+        offsets: Vec<OffsetEntry>,
+        times: Vec<TimeEntry>,
+    },
+}
+
+impl SegmentIndex {
+    /// The index of a new segment.
+    pub(super) const fn new() -> Self {
+        Self {
+            entries: Entries::Loaded { offsets: Vec::new(), times: Vec::new() },
+            offsets_written: 0,
+            times_written: 0,
+            offsets_created: false,
+            times_created: false,
+        }
+    }
+
+    /// An index that lies in files of these lengths; `None` where there is no file.
+    pub(super) fn on_disk(offset_bytes: Option<u64>, time_bytes: Option<u64>) -> Self {
+        let count = |bytes: Option<u64>, entry| u32::try_from(bytes.unwrap_or(0) / entry).unwrap_or(u32::MAX);
+        Self {
+            entries: Entries::OnDisk { waiting: Vec::new() },
+            offsets_written: count(offset_bytes, OFFSET_ENTRY_BYTES),
+            times_written: count(time_bytes, TIME_ENTRY_BYTES),
+            offsets_created: offset_bytes.is_some(),
+            times_created: time_bytes.is_some(),
+        }
+    }
+
+    /// Whether the entries are in memory.
+    pub(super) const fn is_loaded(&self) -> bool {
+        matches!(self.entries, Entries::Loaded { .. })
+    }
+
+    /// The bytes that the offset index has or will have on disk.
+    pub(super) fn offset_bytes(&self) -> u64 {
+        OFFSET_ENTRY_BYTES
+            * match &self.entries {
+                Entries::OnDisk { waiting } => u64::from(self.offsets_written) + waiting.len() as u64,
+                Entries::Loaded { offsets, .. } => offsets.len() as u64,
+            }
+    }
+
+    /// The bytes that the time index has or will have on disk.
+    pub(super) fn time_bytes(&self) -> u64 {
+        TIME_ENTRY_BYTES
+            * match &self.entries {
+                Entries::OnDisk { waiting } => u64::from(self.times_written) + waiting.len() as u64,
+                Entries::Loaded { times, .. } => times.len() as u64,
+            }
+    }
+
+    /// The bytes of the offset index that are written.
+    pub(super) fn offset_file_bytes(&self) -> u64 {
+        u64::from(self.offsets_written) * OFFSET_ENTRY_BYTES
+    }
+
+    /// The bytes of the time index that are written.
+    pub(super) fn time_file_bytes(&self) -> u64 {
+        u64::from(self.times_written) * TIME_ENTRY_BYTES
+    }
+
+    /// The memory that the entries take.
+    pub(super) fn memory_bytes(&self) -> usize {
+        match &self.entries {
+            Entries::OnDisk { waiting } => waiting.capacity() * size_of::<(OffsetEntry, TimeEntry)>(),
+            Entries::Loaded { offsets, times } => {
+                offsets.capacity() * size_of::<OffsetEntry>() + times.capacity() * size_of::<TimeEntry>()
+            }
+        }
+    }
+
+    /// Takes up what the files hold. Entries that break invariant 1 or point beyond the segment end the index there: what a
+    /// power loss left of an index that was not synced.
+    pub(super) fn load(&mut self, offset_file: &[u8], time_file: &[u8], segment_bytes: u64) {
+        let Entries::OnDisk { waiting } = &mut self.entries else { return };
+        let waiting = core::mem::take(waiting);
+        let mut offsets: Vec<OffsetEntry> = Vec::with_capacity(offset_file.len() / OFFSET_ENTRY_BYTES as usize);
+        for entry in offset_file.as_chunks::<8>().0 {
+            let [o0, o1, o2, o3, p0, p1, p2, p3] = *entry;
+            let entry = OffsetEntry {
+                offset: u32::from_be_bytes([o0, o1, o2, o3]),
+                position: u32::from_be_bytes([p0, p1, p2, p3]),
+            };
+            let grows = match offsets.last() {
+                Some(last) => entry.offset > last.offset && entry.position > last.position,
+                None => entry.position > 0,
+            };
+            if !grows || u64::from(entry.position) >= segment_bytes {
+                break;
+            }
+            offsets.push(entry);
+        }
+        let mut times: Vec<TimeEntry> = Vec::with_capacity(time_file.len() / TIME_ENTRY_BYTES as usize);
+        for entry in time_file.as_chunks::<12>().0 {
+            let [t0, t1, t2, t3, t4, t5, t6, t7, o0, o1, o2, o3] = *entry;
+            let entry = TimeEntry {
+                timestamp: i64::from_be_bytes([t0, t1, t2, t3, t4, t5, t6, t7]),
+                offset: u32::from_be_bytes([o0, o1, o2, o3]),
+            };
+            let grows = match times.last() {
+                Some(last) => entry.timestamp > last.timestamp && entry.offset >= last.offset,
+                None => entry.timestamp > 0 || entry.offset > 0,
+            };
+            if !grows {
+                break;
+            }
+            times.push(entry);
+        }
+        self.offsets_written = offsets.len() as u32;
+        self.times_written = times.len() as u32;
+        self.entries = Entries::Loaded { offsets, times };
+        for (entry, time) in waiting {
+            self.push(entry, time);
+        }
+    }
+
+    /// Forgets the entries in memory where all of them are written; says whether it did.
+    pub(super) fn unload(&mut self) -> bool {
+        if self.is_loaded() && !self.has_unwritten() {
+            self.entries = Entries::OnDisk { waiting: Vec::new() };
+            return true;
+        }
+        false
+    }
+
+    /// Adds an entry for a batch; where the others are not in memory it waits for them.
+    pub(super) fn push(&mut self, entry: OffsetEntry, time: TimeEntry) {
+        let offsets = match &mut self.entries {
+            Entries::OnDisk { waiting } => return waiting.push((entry, time)),
+            Entries::Loaded { offsets, .. } => offsets,
+        };
+        if offsets.last().is_none_or(|last| entry.offset > last.offset && entry.position > last.position) {
+            offsets.push(entry);
+        }
+        self.push_time(time);
+    }
+
+    /// Adds a time entry where it is later than the last one and the others are in memory.
+    pub(super) fn push_time(&mut self, time: TimeEntry) {
+        let Entries::Loaded { times, .. } = &mut self.entries else { return };
+        if time.timestamp >= 0
+            && times.last().is_none_or(|last| time.timestamp > last.timestamp && time.offset >= last.offset)
+        {
+            times.push(time);
+        }
+    }
+
+    /// Drops all entries at or beyond `position`, and time entries at or beyond the relative offset `end`. The entries must
+    /// be in memory. What is on disk beyond has to be cut: the lengths come back.
+    pub(super) fn truncate(&mut self, position: u64, end: u32) -> (u64, u64) {
+        let Entries::Loaded { offsets, times } = &mut self.entries else {
+            panic!("an index is loaded before it is cut")
+        };
+        offsets.truncate(offsets.partition_point(|entry| u64::from(entry.position) < position));
+        times.truncate(times.partition_point(|entry| entry.offset < end));
+        self.offsets_written = self.offsets_written.min(offsets.len() as u32);
+        self.times_written = self.times_written.min(times.len() as u32);
+        (self.offset_bytes(), self.time_bytes())
+    }
+
+    /// Where to begin looking for the batch that has `offset`. `None` where the entries are not in memory.
+    pub(super) fn position_for(&self, base: Offset, offset: Offset) -> Option<FilePosition> {
+        let Entries::Loaded { offsets, .. } = &self.entries else { return None };
+        let relative = u32::try_from(offset.0.saturating_sub(base.0)).unwrap_or(u32::MAX);
+        let after = offsets.partition_point(|entry| entry.offset <= relative);
+        Some(FilePosition(after.checked_sub(1).map_or(0, |at| u64::from(offsets[at].position))))
+    }
+
+    /// The offset from which on a record with at least this time may lie. `None` where the entries are not in memory.
+    pub(super) fn offset_before_time(&self, base: Offset, timestamp: Timestamp) -> Option<Offset> {
+        let Entries::Loaded { times, .. } = &self.entries else { return None };
+        let after = times.partition_point(|entry| entry.timestamp < timestamp.0);
+        Some(base.plus(after.checked_sub(1).map_or(0, |at| i64::from(times[at].offset))))
+    }
+
+    /// The last time entry. `None` where there is none or the entries are not in memory.
+    pub(super) fn last_time(&self) -> Option<TimeEntry> {
+        let Entries::Loaded { times, .. } = &self.entries else { return None };
+        times.last().copied()
+    }
+
+    /// The number of entries that are not written yet.
+    pub(super) fn unwritten(&self) -> usize {
+        match &self.entries {
+            Entries::OnDisk { waiting } => 2 * waiting.len(),
+            Entries::Loaded { offsets, times } => {
+                offsets.len() - self.offsets_written as usize + (times.len() - self.times_written as usize)
+            }
+        }
+    }
+
+    /// Whether entries are not written yet.
+    pub(super) fn has_unwritten(&self) -> bool {
+        self.unwritten() > 0
+    }
+
+    /// Takes the offset entries that are not written yet, as bytes and the position where they go.
+    pub(super) fn take_unwritten_offsets(&mut self) -> Option<(FilePosition, Bytes)> {
+        let Entries::Loaded { offsets, .. } = &self.entries else { return None };
+        let rest = offsets.get(self.offsets_written as usize..).filter(|rest| !rest.is_empty())?;
+        let mut bytes = BytesMut::with_capacity(rest.len() * OFFSET_ENTRY_BYTES as usize);
+        for entry in rest {
+            bytes.put_u32(entry.offset);
+            bytes.put_u32(entry.position);
+        }
+        let at = FilePosition(u64::from(self.offsets_written) * OFFSET_ENTRY_BYTES);
+        self.offsets_written = offsets.len() as u32;
+        Some((at, bytes.freeze()))
+    }
+
+    /// Takes the time entries that are not written yet, as bytes and the position where they go.
+    pub(super) fn take_unwritten_times(&mut self) -> Option<(FilePosition, Bytes)> {
+        let Entries::Loaded { times, .. } = &self.entries else { return None };
+        let rest = times.get(self.times_written as usize..).filter(|rest| !rest.is_empty())?;
+        let mut bytes = BytesMut::with_capacity(rest.len() * TIME_ENTRY_BYTES as usize);
+        for entry in rest {
+            bytes.put_i64(entry.timestamp);
+            bytes.put_u32(entry.offset);
+        }
+        let at = FilePosition(u64::from(self.times_written) * TIME_ENTRY_BYTES);
+        self.times_written = times.len() as u32;
+        Some((at, bytes.freeze()))
+    }
+
+    /// Asserts the invariants.
+    pub(super) fn check_invariants(&self) {
+        let Entries::Loaded { offsets, times } = &self.entries else { return };
+        assert!(offsets.is_sorted_by(|a, b| a.offset < b.offset && a.position < b.position), "offset entries grow");
+        assert!(times.is_sorted_by(|a, b| a.timestamp < b.timestamp && a.offset <= b.offset), "time entries grow");
+        assert!(self.offsets_written as usize <= offsets.len(), "only offset entries that exist are written");
+        assert!(self.times_written as usize <= times.len(), "only time entries that exist are written");
+    }
+}

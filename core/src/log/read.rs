@@ -1,0 +1,347 @@
+//! Reading: from memory where the tail of the log has the records, and by bounded reads from disk where it does not.
+//!
+//! A read from disk goes step by step: the index of the segment where it is not in memory, then pieces of the file until
+//! the first batch wanted is found whole. It answers with what that piece has. Batches are CRC-checked before they leave.
+
+use super::header::{self, BatchHeader, HEADER_BYTES};
+use super::io::{Asked, Purpose};
+use super::log::Log;
+use super::names::{self, FileKind};
+use super::outcome::{LogEvent, ReadError, ReadOutcome, ReadRequest, ReadTicket, Records, StoredBatch, Unavailable};
+use super::store::LogStore;
+use crate::effect::{Effects, IoOp, Level};
+use crate::event::{IoOutput, IoResult};
+use crate::ids::{FilePosition, Offset, TopicPartition};
+use crate::limits::{LOG_INDEX_FILE_BYTES_MAX, LOG_READ_BYTES_MAX, LOG_READS_UNDER_WAY_MAX};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// A read from disk asks for this much at least: the entry of the index lies up to an interval and a batch before it.
+const READ_BYTES_MIN: u32 = 64 << 10;
+
+/// The reads of a shard.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reads {
+    next_ticket: u64,
+    readings: BTreeMap<ReadTicket, Reading>,
+    /// Reads that wait until fewer are under way.
+    waiting: VecDeque<ReadTicket>,
+    under_way: usize,
+    /// Reads that wait for the index of a segment.
+    index_waiters: BTreeMap<(TopicPartition, Offset), IndexWait>,
+}
+
+/// A read on its way.
+#[derive(Clone, Debug)]
+struct Reading {
+    partition: TopicPartition,
+    request: ReadRequest,
+    /// The segment and the place in it where to go on, once known.
+    place: Option<(Offset, FilePosition)>,
+    /// How much to read next.
+    length: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+struct IndexWait {
+    tickets: Vec<ReadTicket>,
+    offsets: Option<Bytes>,
+    times: Option<Bytes>,
+    /// Reads of index files that are not complete.
+    missing: usize,
+}
+
+impl LogStore {
+    /// Reads records of a log.
+    pub fn read(&mut self, partition: TopicPartition, request: ReadRequest, effects: &mut Effects) -> ReadOutcome {
+        let Some(log) = self.logs.get(&partition) else {
+            return ReadOutcome::Failed(ReadError::Unavailable(Unavailable::Unknown));
+        };
+        if let Err(why) = log.usable() {
+            return ReadOutcome::Failed(ReadError::Unavailable(why));
+        }
+        if request.offset < log.log_start || request.offset > log.log_end {
+            return ReadOutcome::Failed(log.out_of_range());
+        }
+        if request.offset >= request.end.min(log.log_end) {
+            return ReadOutcome::Ready(Records::default());
+        }
+        if let Some(kept) = log.tail.from(request.offset) {
+            return ReadOutcome::Ready(Records { batches: take(kept.cloned(), request) });
+        }
+        let ticket = ReadTicket(self.reads.next_ticket);
+        self.reads.next_ticket += 1;
+        let length = request.bytes_max.clamp(READ_BYTES_MIN, LOG_READ_BYTES_MAX);
+        self.reads.readings.insert(ticket, Reading { partition, request, place: None, length });
+        self.go_on(ticket, effects);
+        ReadOutcome::Pending(ticket)
+    }
+
+    /// Forgets a read whose result nobody waits for; it is not reported.
+    pub fn cancel_read(&mut self, ticket: ReadTicket) {
+        self.reads.readings.remove(&ticket);
+    }
+
+    /// Takes the next step of a read.
+    fn go_on(&mut self, ticket: ReadTicket, effects: &mut Effects) {
+        let Some(reading) = self.reads.readings.get_mut(&ticket) else { return };
+        let partition = reading.partition;
+        let Some(log) = self.logs.get(&partition) else {
+            return self.end_read(ticket, Err(ReadError::Unavailable(Unavailable::Unknown)));
+        };
+        if let Err(why) = log.usable() {
+            return self.end_read(ticket, Err(ReadError::Unavailable(why)));
+        }
+        if reading.request.offset < log.log_start {
+            // The log's start has moved meanwhile.
+            let error = log.out_of_range();
+            return self.end_read(ticket, Err(error));
+        }
+        let (base, position) = match reading.place {
+            Some(place) => place,
+            None => {
+                let segment = &log.segments[log.segment_at(reading.request.offset)];
+                let Some(position) = segment.index.position_for(segment.base, reading.request.offset) else {
+                    let base = segment.base;
+                    return self.load_index(partition, base, Some(ticket), effects);
+                };
+                *reading.place.insert((segment.base, position))
+            }
+        };
+        let Some(at) = log.segment_with_base(base) else {
+            // The segment was deleted meanwhile; what follows is looked up anew.
+            reading.place = None;
+            return self.go_on(ticket, effects);
+        };
+        let left = log.segments[at].bytes.saturating_sub(position.0);
+        if left == 0 {
+            let Some(next) = log.segments.get(at + 1) else {
+                let error = ReadError::Damaged { offset: reading.request.offset };
+                return self.end_read(ticket, Err(error));
+            };
+            reading.place = Some((next.base, FilePosition(0)));
+            return self.go_on(ticket, effects);
+        }
+        if self.reads.under_way >= LOG_READS_UNDER_WAY_MAX {
+            self.reads.waiting.push_back(ticket);
+            return;
+        }
+        self.reads.under_way += 1;
+        let length = u64::from(reading.length).min(left) as u32;
+        let file = names::file(log.dir, &log.home, base, FileKind::Log);
+        let asked = Asked { dir: log.dir, round: None, purpose: Purpose::ReadLog(ticket) };
+        self.io.ask(asked, IoOp::Read { file, position, length }, effects);
+    }
+
+    /// A piece of a log's file has been read.
+    pub(super) fn log_read(&mut self, ticket: ReadTicket, result: IoResult, effects: &mut Effects) {
+        self.reads.under_way -= 1;
+        if let Some(waiting) = self.reads.waiting.pop_front() {
+            self.go_on(waiting, effects);
+        }
+        let Some(reading) = self.reads.readings.get_mut(&ticket) else { return };
+        let chunk = match result {
+            Ok(IoOutput::Read(chunk)) => chunk,
+            Ok(IoOutput::Done | IoOutput::Space { .. }) => unreachable!("a read brings bytes"),
+            Err(error) => {
+                let text = format!("a read of partition {:?} failed: {}", reading.partition, error.message);
+                effects.notice(Level::Error, text);
+                return self.end_read(ticket, Err(ReadError::Failed));
+            }
+        };
+        let (base, position) = reading.place.expect("a read has a place by now");
+        match find(&chunk, reading.request) {
+            Found::Batches(batches) => self.end_read(ticket, Ok(Records { batches })),
+            Found::Damaged => {
+                let (offset, partition) = (reading.request.offset, reading.partition);
+                let at = position.0;
+                effects.notice(
+                    Level::Error,
+                    format!("partition {partition:?} is damaged in segment {base} after byte {at}: offset {offset} cannot be read"),
+                );
+                self.end_read(ticket, Err(ReadError::Damaged { offset }));
+            }
+            Found::Further { skip, needed } => {
+                let asked = u64::from(reading.length);
+                let progress = skip > 0 || needed.is_some_and(|needed| needed as u64 > asked);
+                if !progress {
+                    let offset = reading.request.offset;
+                    return self.end_read(ticket, Err(ReadError::Damaged { offset }));
+                }
+                reading.place = Some((base, FilePosition(position.0 + skip as u64)));
+                if let Some(needed) = needed {
+                    reading.length = reading.length.max(u32::try_from(needed).unwrap_or(u32::MAX));
+                }
+                self.go_on(ticket, effects);
+            }
+        }
+    }
+
+    fn end_read(&mut self, ticket: ReadTicket, result: Result<Records, ReadError>) {
+        if let Some(reading) = self.reads.readings.remove(&ticket) {
+            self.events.push_back(LogEvent::Read { ticket, partition: reading.partition, result });
+        }
+    }
+
+    /// Reads the index of a segment into memory, for a read that waits for it or for entries that do.
+    pub(super) fn load_index(
+        &mut self,
+        partition: TopicPartition,
+        base: Offset,
+        ticket: Option<ReadTicket>,
+        effects: &mut Effects,
+    ) {
+        let key = (partition, base);
+        if let Some(wait) = self.reads.index_waiters.get_mut(&key) {
+            wait.tickets.extend(ticket);
+            return;
+        }
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        let (dir, home) = (log.dir, log.home.clone());
+        let Some(at) = log.segment_with_base(base) else { return };
+        let index = &log.segments[at].index;
+        let mut wait = IndexWait { tickets: ticket.into_iter().collect(), ..IndexWait::default() };
+        for (kind, bytes) in
+            [(FileKind::OffsetIndex, index.offset_file_bytes()), (FileKind::TimeIndex, index.time_file_bytes())]
+        {
+            if bytes > 0 {
+                wait.missing += 1;
+                let length = u32::try_from(bytes).unwrap_or(u32::MAX).min(LOG_INDEX_FILE_BYTES_MAX);
+                let purpose = Purpose::ReadIndex { partition, base, kind };
+                let op = IoOp::Read { file: names::file(dir, &home, base, kind), position: FilePosition(0), length };
+                self.io.ask(Asked { dir, round: None, purpose }, op, effects);
+            }
+        }
+        let complete = wait.missing == 0;
+        self.reads.index_waiters.insert(key, wait);
+        if complete {
+            self.index_loaded(key, effects);
+        }
+    }
+
+    /// A file of an index has been read. One that cannot be read is as good as an empty one: lookups scan.
+    pub(super) fn index_read(
+        &mut self,
+        partition: TopicPartition,
+        base: Offset,
+        kind: FileKind,
+        result: IoResult,
+        effects: &mut Effects,
+    ) {
+        let key = (partition, base);
+        let Some(wait) = self.reads.index_waiters.get_mut(&key) else { return };
+        let bytes = match result {
+            Ok(IoOutput::Read(bytes)) => bytes,
+            Ok(IoOutput::Done | IoOutput::Space { .. }) | Err(_) => Bytes::new(),
+        };
+        match kind {
+            FileKind::OffsetIndex => wait.offsets = Some(bytes),
+            _ => wait.times = Some(bytes),
+        }
+        wait.missing -= 1;
+        if wait.missing == 0 {
+            self.index_loaded(key, effects);
+        }
+    }
+
+    fn index_loaded(&mut self, key: (TopicPartition, Offset), effects: &mut Effects) {
+        let Some(wait) = self.reads.index_waiters.remove(&key) else { return };
+        if let Some(log) = self.logs.get_mut(&key.0)
+            && let Some(at) = log.segment_with_base(key.1)
+        {
+            let segment = &mut log.segments[at];
+            let offsets = wait.offsets.unwrap_or_default();
+            let times = wait.times.unwrap_or_default();
+            segment.index.load(&offsets, &times, segment.bytes);
+        }
+        for ticket in wait.tickets {
+            self.go_on(ticket, effects);
+        }
+    }
+}
+
+impl Log {
+    pub(super) fn out_of_range(&self) -> ReadError {
+        ReadError::OutOfRange { log_start: self.log_start, log_end: self.log_end }
+    }
+}
+
+/// The batches that answer a request, of those that come from the first wanted on.
+fn take(batches: impl Iterator<Item = StoredBatch>, request: ReadRequest) -> Vec<StoredBatch> {
+    let mut taken: Vec<StoredBatch> = Vec::new();
+    let mut left = request.bytes_max as usize;
+    for batch in batches.take_while(|batch| batch.base_offset < request.end) {
+        let first = taken.is_empty() && request.at_least_one;
+        if batch.len() > left && !first {
+            break;
+        }
+        left = left.saturating_sub(batch.len());
+        taken.push(batch);
+    }
+    taken
+}
+
+/// What a piece of a file brought for a read.
+enum Found {
+    Batches(Vec<StoredBatch>),
+    /// The batch wanted begins or ends beyond the piece: go on `skip` bytes further, and read `needed` where known.
+    Further {
+        skip: usize,
+        needed: Option<usize>,
+    },
+    Damaged,
+}
+
+fn find(chunk: &Bytes, request: ReadRequest) -> Found {
+    let mut at = 0;
+    let mut found = Vec::new();
+    let mut left = request.bytes_max as usize;
+    loop {
+        let rest = &chunk[at..];
+        let Some(header) = BatchHeader::parse(rest) else {
+            if rest.len() >= HEADER_BYTES && found.is_empty() {
+                return Found::Damaged;
+            }
+            break;
+        };
+        if header.last_offset() < request.offset {
+            at = (at + header.bytes).min(chunk.len());
+            if rest.len() < header.bytes {
+                // All of the piece is before it, and part of this batch lies beyond the piece.
+                return Found::Further { skip: at - rest.len() + header.bytes, needed: None };
+            }
+            continue;
+        }
+        if header.base_offset >= request.end {
+            return Found::Batches(found);
+        }
+        let first = found.is_empty();
+        if header.bytes > left && !(first && request.at_least_one) {
+            return Found::Batches(found);
+        }
+        let Some(batch) = rest.get(..header.bytes) else {
+            if first {
+                return Found::Further { skip: at, needed: Some(header.bytes) };
+            }
+            break;
+        };
+        if !header::checksum_fits(batch) {
+            if first {
+                return Found::Damaged;
+            }
+            // What comes before is answered; whoever asks for this batch learns of it.
+            break;
+        }
+        let batch = chunk.slice(at..at + header.bytes);
+        found.push(StoredBatch {
+            base_offset: header.base_offset,
+            last_offset: header.last_offset(),
+            parts: [batch.slice(..HEADER_BYTES), batch.slice(HEADER_BYTES..)],
+        });
+        left = left.saturating_sub(header.bytes);
+        at += header.bytes;
+    }
+    if found.is_empty() { Found::Further { skip: at, needed: None } } else { Found::Batches(found) }
+}

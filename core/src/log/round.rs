@@ -1,0 +1,250 @@
+//! Commit rounds: how what was appended in a directory becomes durable.
+//!
+//! At the end of each step the batches go out as writes. Where no round is in flight, one begins: it syncs each file that
+//! has unsynced writes and each directory that has new names, and ends when these and all writes before them are complete.
+//! What comes meanwhile joins the next one, which begins with the end of the step in which this one ended.
+
+use super::dir::Dir;
+use super::io::{IoTable, Purpose, RoundNumber};
+use super::log::{Home, Log, Phase, WriteUnderWay};
+use super::names::{self, FileKind};
+use super::outcome::{LogEvent, Unavailable};
+use super::store::LogStore;
+use crate::effect::{Effects, IoOp, Level};
+use crate::event::IoError;
+use crate::ids::{FileName, FilePosition, LogDirIndex, Offset, TopicPartition};
+use crate::limits::LOG_INDEX_UNWRITTEN_MAX;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use bytes::Bytes;
+
+impl LogStore {
+    /// Hands the batches of this step to the disk and begins the rounds that can begin. Called once at the end of a step.
+    pub fn end_step(&mut self, effects: &mut Effects) {
+        for partition in core::mem::take(&mut self.stepped) {
+            let Some(log) = self.logs.get_mut(&partition) else { continue };
+            let dir = &mut self.dirs[usize::from(log.dir.0)];
+            if dir.offline {
+                continue;
+            }
+            let round = dir.next_round();
+            match log.disk.home {
+                Home::Absent => {
+                    log.disk.home = Home::Making;
+                    let home = FileName::new(log.dir, &log.home);
+                    dir.ask(&mut self.io, round, Purpose::MakeHome(partition), IoOp::MakeDir { dir: home }, effects);
+                }
+                Home::Making => {}
+                Home::Made => Out { io: &mut self.io, dir, effects }.write(log, round),
+            }
+        }
+        for index in 0..self.dirs.len() {
+            self.begin_round(index, effects);
+        }
+    }
+
+    fn begin_round(&mut self, index: usize, effects: &mut Effects) {
+        let dir = &mut self.dirs[index];
+        if dir.offline || dir.round.is_some() || dir.dirty.is_empty() {
+            return;
+        }
+        let mut covers = BTreeMap::new();
+        let mut making = 0;
+        for partition in core::mem::take(&mut dir.dirty) {
+            if let Some(log) = self.logs.get(&partition).filter(|log| log.phase == Phase::Open) {
+                covers.insert(partition, log.log_end);
+                making += usize::from(log.disk.home == Home::Making);
+            }
+        }
+        let partitions: alloc::vec::Vec<_> = covers.keys().copied().collect();
+        let round = dir.begin_round(covers, making);
+        let mut out = Out { io: &mut self.io, dir, effects };
+        for partition in partitions {
+            let log = self.logs.get_mut(&partition).expect("covered logs are open");
+            if log.disk.home == Home::Made {
+                out.sync(log, round);
+            }
+        }
+        out.sync_home_names(round);
+        self.end_round(index);
+    }
+
+    /// A partition's directory is there: what waited for it goes out.
+    pub(super) fn home_made(&mut self, partition: TopicPartition, dir: LogDirIndex, effects: &mut Effects) {
+        let dir = self.dirs.get_mut(usize::from(dir.0)).expect("operations name known directories");
+        let round = dir.round_of(partition);
+        let covered = round != dir.next_round();
+        dir.home_names_dirty = true;
+        let mut out = Out { io: &mut self.io, dir, effects };
+        if let Some(log) = self.logs.get_mut(&partition) {
+            log.disk.home = Home::Made;
+            out.write(log, round);
+            if covered {
+                out.sync(log, round);
+            }
+        }
+        if covered {
+            out.dir.round.as_mut().expect("a round covers the log").making -= 1;
+            out.sync_home_names(round);
+        }
+    }
+
+    /// A file of a partition is there: where a round waits for its name, the directory can be synced.
+    pub(super) fn file_created(&mut self, partition: TopicPartition, effects: &mut Effects) {
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        let dir = self.dirs.get_mut(usize::from(log.dir.0)).expect("logs lie in known directories");
+        log.disk.creating -= 1;
+        if log.disk.creating == 0
+            && let Some(round) = log.disk.names_awaited.take()
+        {
+            Out { io: &mut self.io, dir: &mut *dir, effects }.sync_names(log, round);
+            dir.complete(round);
+        }
+    }
+
+    /// Batches are written, if not yet durable.
+    pub(super) fn batches_written(&mut self, partition: TopicPartition, end: Offset) {
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        log.note_written(end);
+        if log.advance_durable_end() {
+            self.events.push_back(LogEvent::Flushed { partition, durable_end: log.durable_end });
+        }
+    }
+
+    /// Ends the round of a directory where all that it waits for is complete.
+    pub(super) fn end_round(&mut self, index: usize) {
+        let Some(round) = self.dirs[index].take_ended_round() else { return };
+        for (partition, end) in round.covers {
+            let Some(log) = self.logs.get_mut(&partition) else { continue };
+            log.flushed_end = log.flushed_end.max(end);
+            if log.advance_durable_end() {
+                self.events.push_back(LogEvent::Flushed { partition, durable_end: log.durable_end });
+            }
+        }
+    }
+
+    /// Takes a directory out of service for good: what an operation that was to make something durable failed with.
+    pub(super) fn fail_dir(&mut self, index: LogDirIndex, error: &IoError, effects: &mut Effects) {
+        let dir = self.dirs.get_mut(usize::from(index.0)).expect("operations name known directories");
+        if dir.offline {
+            return;
+        }
+        dir.go_offline();
+        let reason = format!("log directory {} failed and is out of service: {}", dir.path, error.message);
+        effects.notice(Level::Error, reason.clone());
+        for (partition, log) in self.logs.iter_mut().filter(|(_, log)| log.dir == index) {
+            log.phase = Phase::Closed(Unavailable::Offline);
+            log.disk.pending.clear();
+            self.tail.clear(*partition, &mut log.tail);
+        }
+        self.events.push_back(LogEvent::DirOffline { dir: index, reason });
+    }
+}
+
+/// Where a log's operations go.
+pub(super) struct Out<'a> {
+    pub(super) io: &'a mut IoTable,
+    pub(super) dir: &'a mut Dir,
+    pub(super) effects: &'a mut Effects,
+}
+
+impl Out<'_> {
+    fn ask(&mut self, round: RoundNumber, purpose: Purpose, op: IoOp) {
+        self.dir.ask(self.io, round, purpose, op, self.effects);
+    }
+
+    /// Writes what is pending of a log whose directory is there, and the index entries that have waited long enough.
+    fn write(&mut self, log: &mut Log, round: RoundNumber) {
+        for pending in core::mem::take(&mut log.disk.pending) {
+            let file = names::file(log.dir, &log.home, pending.base, FileKind::Log);
+            let at = log.segment_with_base(pending.base).expect("batches are pending for a segment that is there");
+            if !core::mem::replace(&mut log.segments[at].created, true) {
+                self.create(log, round, file.clone());
+            }
+            log.disk.writes.push_back(WriteUnderWay { end: pending.end, complete: false });
+            log.note_unsynced(pending.base, FileKind::Log);
+            let purpose = Purpose::WriteBatches(log.partition, pending.end);
+            self.ask(round, purpose, IoOp::Write { file, position: pending.position, parts: pending.parts });
+        }
+        if core::mem::take(&mut log.disk.metadata_missing) {
+            let file = names::fixed(log.dir, &log.home, names::PARTITION_METADATA);
+            self.create(log, round, file.clone());
+            let parts = alloc::vec![Bytes::from(super::metadata::encode(log.partition.topic))];
+            let write = IoOp::Write { file: file.clone(), position: FilePosition(0), parts };
+            self.ask(round, Purpose::Step, write);
+            self.ask(round, Purpose::Step, IoOp::Sync { file });
+        }
+        for base in core::mem::take(&mut log.disk.closed) {
+            self.write_index(log, base, round, true);
+        }
+        if let Some(active) = log.segments.last().filter(|active| active.index.unwritten() >= LOG_INDEX_UNWRITTEN_MAX) {
+            self.write_index(log, active.base, round, false);
+        }
+    }
+
+    /// Writes the index entries of a segment that are not written yet. Those of a closed segment are complete, and synced.
+    fn write_index(&mut self, log: &mut Log, base: Offset, round: RoundNumber, closed: bool) {
+        let Some(at) = log.segment_with_base(base) else { return };
+        let index = &mut log.segments[at].index;
+        if closed && !index.is_loaded() {
+            // The entries wait until the others are in memory; the segment is asked for again then.
+            log.disk.closed.push(base);
+            return;
+        }
+        let offsets_new = (closed || index.unwritten() > 0) && !core::mem::replace(&mut index.offsets_created, true);
+        let times_new = (closed || index.unwritten() > 0) && !core::mem::replace(&mut index.times_created, true);
+        let offsets = index.take_unwritten_offsets();
+        let times = index.take_unwritten_times();
+        for (kind, new, entries) in
+            [(FileKind::OffsetIndex, offsets_new, offsets), (FileKind::TimeIndex, times_new, times)]
+        {
+            let file = names::file(log.dir, &log.home, base, kind);
+            if new {
+                self.create(log, round, file.clone());
+            }
+            if let Some((position, bytes)) = entries {
+                self.ask(round, Purpose::Step, IoOp::Write { file, position, parts: alloc::vec![bytes] });
+            }
+            if closed {
+                log.note_unsynced(base, kind);
+            }
+        }
+    }
+
+    fn create(&mut self, log: &mut Log, round: RoundNumber, file: FileName) {
+        log.disk.creating += 1;
+        log.disk.names_dirty = true;
+        self.ask(round, Purpose::Create(log.partition), IoOp::Create { file });
+    }
+
+    /// Syncs what a log has written and named since it was covered last.
+    fn sync(&mut self, log: &mut Log, round: RoundNumber) {
+        for (base, kind) in core::mem::take(&mut log.disk.unsynced) {
+            let file = names::file(log.dir, &log.home, base, kind);
+            self.ask(round, Purpose::Step, IoOp::Sync { file });
+        }
+        if !log.disk.names_dirty {
+            return;
+        }
+        if log.disk.creating == 0 {
+            self.sync_names(log, round);
+        } else {
+            log.disk.names_awaited = Some(round);
+            self.dir.hold(round);
+        }
+    }
+
+    fn sync_names(&mut self, log: &mut Log, round: RoundNumber) {
+        log.disk.names_dirty = false;
+        self.ask(round, Purpose::Step, IoOp::SyncDir { dir: FileName::new(log.dir, &log.home) });
+    }
+
+    /// Syncs the names of partitions' directories once all that the round covers are made.
+    fn sync_home_names(&mut self, round: RoundNumber) {
+        let made = self.dir.round.as_ref().is_some_and(|round| round.making == 0);
+        if made && core::mem::take(&mut self.dir.home_names_dirty) {
+            let dir = FileName::new(self.dir.index, "");
+            self.ask(round, Purpose::Step, IoOp::SyncDir { dir });
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The logs of a shard: the map of them, and where completions go.
+
+use super::config::{LogConfig, LogStoreConfig};
+use super::dir::Dir;
+use super::io::{IoTable, Purpose};
+use super::log::{Log, Phase};
+use super::outcome::{LogEvent, Unavailable};
+use super::read::Reads;
+use super::tail::TailBudget;
+use crate::effect::Effects;
+use crate::event::{FoundFiles, IoResult};
+use crate::ids::{IoId, LogDirIndex, Offset, TopicPartition};
+use crate::time::Now;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// All logs of one shard.
+#[derive(Clone, Debug)]
+pub struct LogStore {
+    pub(super) config: LogStoreConfig,
+    pub(super) dirs: Vec<Dir>,
+    pub(super) logs: BTreeMap<TopicPartition, Log>,
+    pub(super) io: IoTable,
+    pub(super) tail: TailBudget,
+    pub(super) reads: Reads,
+    pub(super) events: VecDeque<LogEvent>,
+    /// The logs that were appended to in this step.
+    pub(super) stepped: BTreeSet<TopicPartition>,
+}
+
+impl LogStore {
+    /// The logs of a shard on a node whose directories hold these files. No log is open yet.
+    #[must_use]
+    pub fn boot(config: LogStoreConfig, found: &FoundFiles) -> Self {
+        let dirs = found.dirs.iter().map(|dir| Dir::new(dir.dir, dir.path.clone())).collect();
+        let tail = TailBudget::new(config.tail_bytes_max);
+        Self {
+            config,
+            dirs,
+            logs: BTreeMap::new(),
+            io: IoTable::default(),
+            tail,
+            reads: Reads::default(),
+            events: VecDeque::new(),
+            stepped: BTreeSet::new(),
+        }
+    }
+
+    /// Opens the log of a partition in a directory. A log that has no files is open at once, and gets files with its first
+    /// append.
+    pub fn open(&mut self, now: Now, partition: TopicPartition, topic: &str, dir: LogDirIndex, config: Arc<LogConfig>) {
+        assert!(!self.logs.contains_key(&partition), "a log is opened once");
+        let mut log = Log::new(partition, topic, dir, config, now.wall);
+        if self.dirs.get(usize::from(dir.0)).is_none_or(|dir| dir.offline) {
+            log.phase = Phase::Closed(Unavailable::Offline);
+        }
+        self.logs.insert(partition, log);
+    }
+
+    /// Takes the completion of an operation that the store asked for.
+    pub fn on_io(&mut self, io: IoId, result: IoResult, effects: &mut Effects) {
+        let asked = self.io.complete(io);
+        let index = usize::from(asked.dir.0);
+        match asked.purpose {
+            Purpose::ReadLog(ticket) => return self.log_read(ticket, result, effects),
+            Purpose::ReadIndex { partition, base, kind } => {
+                return self.index_read(partition, base, kind, result, effects);
+            }
+            Purpose::MakeHome(_)
+            | Purpose::Create(_)
+            | Purpose::WriteBatches(..)
+            | Purpose::Replace(_)
+            | Purpose::RecordEnds
+            | Purpose::Step => {}
+        }
+        if self.dirs[index].offline {
+            return;
+        }
+        if let Err(error) = result {
+            return self.fail_dir(asked.dir, &error, effects);
+        }
+        match asked.purpose {
+            Purpose::MakeHome(partition) => self.home_made(partition, asked.dir, effects),
+            Purpose::Create(partition) => self.file_created(partition, effects),
+            Purpose::WriteBatches(partition, end) => self.batches_written(partition, end),
+            Purpose::Replace(_) | Purpose::RecordEnds | Purpose::Step => {}
+            Purpose::ReadLog(_) | Purpose::ReadIndex { .. } => unreachable!("reads were taken above"),
+        }
+        if let Some(round) = asked.round {
+            self.dirs[index].complete(round);
+            self.end_round(index);
+        }
+    }
+
+    /// Takes the next thing that happened to a log.
+    pub fn next_event(&mut self) -> Option<LogEvent> {
+        self.events.pop_front()
+    }
+
+    /// What is known of a log's ends and size.
+    ///
+    /// # Errors
+    /// Says why where the log cannot be used.
+    pub fn state(&self, partition: TopicPartition) -> Result<LogState, Unavailable> {
+        let log = self.logs.get(&partition).ok_or(Unavailable::Unknown)?;
+        log.usable()?;
+        Ok(LogState {
+            log_start: log.log_start,
+            high_watermark: log.high_watermark,
+            durable_end: log.durable_end,
+            flushed_end: log.flushed_end,
+            log_end: log.log_end,
+            bytes: log.bytes(),
+        })
+    }
+
+    /// Says what all replicas of a partition have: nothing from there on is deleted by retention, and the checkpoint of
+    /// high watermarks has it.
+    pub fn advance_high_watermark(&mut self, partition: TopicPartition, high_watermark: Offset) {
+        if let Some(log) = self.logs.get_mut(&partition) {
+            log.high_watermark = log.high_watermark.max(high_watermark.min(log.log_end));
+        }
+    }
+
+    /// Asserts the invariants of all logs.
+    pub fn check_invariants(&self) {
+        for (partition, log) in &self.logs {
+            assert_eq!(*partition, log.partition, "a log is found by its partition");
+            log.check_invariants();
+        }
+        let held: usize = self.logs.values().map(|log| log.tail.charge()).sum();
+        assert_eq!(held, self.tail.held(), "the tail holds what its logs hold");
+    }
+
+    pub(super) fn dir_mut(&mut self, dir: LogDirIndex) -> &mut Dir {
+        &mut self.dirs[usize::from(dir.0)]
+    }
+
+    /// Drops the oldest batches from memory until the rest is within the budget.
+    pub(super) fn evict(&mut self) {
+        while let Some((partition, base)) = self.tail.next_to_evict() {
+            if let Some(log) = self.logs.get_mut(&partition) {
+                self.tail.evict(&mut log.tail, base);
+            }
+        }
+    }
+}
+
+/// What is known of a log's ends and size. Ends are exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogState {
+    /// The first offset.
+    pub log_start: Offset,
+    /// What all replicas have, as [`LogStore::advance_high_watermark`] said.
+    pub high_watermark: Offset,
+    /// The end that counts for acknowledgements by the topic's durability.
+    pub durable_end: Offset,
+    /// The end of what commit rounds have made durable.
+    pub flushed_end: Offset,
+    /// The offset that the next record will get.
+    pub log_end: Offset,
+    /// The bytes of all segments.
+    pub bytes: u64,
+}

@@ -1,0 +1,123 @@
+//! The ends of all logs of a shard that stay in memory for readers, under one budget.
+//!
+//! Invariants:
+//! 1. What a log keeps is whole batches without a gap, up to its end.
+//! 2. `held` is the sum of the charges of all batches that are kept, and is within the budget after each eviction.
+//! 3. The batch that came first, over all logs, goes first.
+
+use super::outcome::StoredBatch;
+use crate::ids::{Offset, TopicPartition};
+use alloc::collections::VecDeque;
+use bytes::{Bytes, BytesMut};
+
+/// What a batch costs beyond its bytes: its place in the two queues and the headers of its buffers.
+const OVERHEAD_BYTES: usize = 192;
+
+/// What a log keeps in memory of its end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LogTail {
+    batches: VecDeque<TailBatch>,
+}
+
+#[derive(Clone, Debug)]
+struct TailBatch {
+    batch: StoredBatch,
+    charge: usize,
+}
+
+impl LogTail {
+    /// The first offset that is kept.
+    pub(super) fn first_offset(&self) -> Option<Offset> {
+        self.batches.front().map(|first| first.batch.base_offset)
+    }
+
+    /// The batches from the one that has `offset` on. `None` where that one is not kept.
+    pub(super) fn from(&self, offset: Offset) -> Option<impl Iterator<Item = &StoredBatch>> {
+        if self.first_offset()? > offset {
+            return None;
+        }
+        let start = self.batches.partition_point(|kept| kept.batch.last_offset < offset);
+        Some(self.batches.range(start..).map(|kept| &kept.batch))
+    }
+
+    pub(super) fn check_invariants(&self, log_end: Offset) {
+        if let Some(last) = self.batches.back() {
+            assert_eq!(last.batch.last_offset.plus(1), log_end, "the tail reaches to the end of the log");
+        }
+    }
+
+    /// The sum of the charges.
+    pub(super) fn charge(&self) -> usize {
+        self.batches.iter().map(|kept| kept.charge).sum()
+    }
+}
+
+/// The budget, and the order in which batches came.
+#[derive(Clone, Debug)]
+pub(super) struct TailBudget {
+    bytes_max: usize,
+    held: usize,
+    order: VecDeque<(TopicPartition, Offset)>,
+}
+
+impl TailBudget {
+    pub(super) const fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, held: 0, order: VecDeque::new() }
+    }
+
+    pub(super) const fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Keeps a batch that was appended. `backing_bytes` is the size of the buffer that it is a slice of: a batch that is
+    /// less than half of it is copied, since keeping the slice would keep all of the buffer.
+    pub(super) fn keep(
+        &mut self,
+        partition: TopicPartition,
+        tail: &mut LogTail,
+        mut batch: StoredBatch,
+        backing_bytes: usize,
+    ) {
+        let mut charge = batch.len() + OVERHEAD_BYTES;
+        if batch.parts[1].len() < backing_bytes / 2 {
+            batch.parts[1] = Bytes::copy_from_slice(&batch.parts[1]);
+        } else {
+            charge = charge.max(backing_bytes + OVERHEAD_BYTES);
+        }
+        self.held += charge;
+        self.order.push_back((partition, batch.base_offset));
+        tail.batches.push_back(TailBatch { batch, charge });
+    }
+
+    /// Takes the next batch that has to go, where more is held than the budget has.
+    pub(super) fn next_to_evict(&mut self) -> Option<(TopicPartition, Offset)> {
+        if self.held <= self.bytes_max {
+            return None;
+        }
+        self.order.pop_front()
+    }
+
+    /// Drops the first batch of a tail where it begins at `base`; it may be gone already.
+    pub(super) fn evict(&mut self, tail: &mut LogTail, base: Offset) {
+        if tail.first_offset() == Some(base)
+            && let Some(gone) = tail.batches.pop_front()
+        {
+            self.held -= gone.charge;
+        }
+    }
+
+    /// Drops a whole tail.
+    pub(super) fn clear(&mut self, partition: TopicPartition, tail: &mut LogTail) {
+        self.held -= tail.charge();
+        tail.batches.clear();
+        self.order.retain(|&(other, _)| other != partition);
+    }
+}
+
+/// Puts the parts of a batch together, for whoever needs it in one piece.
+pub(super) fn joined(parts: &[Bytes; 2]) -> Bytes {
+    let mut whole = BytesMut::with_capacity(parts[0].len() + parts[1].len());
+    whole.extend_from_slice(&parts[0]);
+    whole.extend_from_slice(&parts[1]);
+    whole.freeze()
+}

@@ -1,0 +1,223 @@
+//! A disk in memory: it carries out operations as they come, and at a power loss keeps what was synced and nothing else.
+
+use crate::effect::{Effect, Effects, IoOp};
+use crate::event::{FoundDir, FoundEntry, FoundFiles, IoError, IoErrorKind, IoOutput, IoResult};
+use crate::ids::{FileName, IoId, LogDirIndex};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk {
+    files: BTreeMap<Arc<str>, File>,
+    dirs: BTreeSet<Arc<str>>,
+    /// What a power loss leaves of each directory's names.
+    durable_names: BTreeMap<Arc<str>, Durable>,
+    pub(super) completions: VecDeque<(IoId, IoResult)>,
+    /// Operations that were carried out, by name.
+    pub(super) counts: BTreeMap<&'static str, usize>,
+    /// Operations on these files fail.
+    pub(super) broken: Option<fn(&IoOp) -> bool>,
+    pub(super) notices: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct File {
+    bytes: Vec<u8>,
+    durable: Arc<core::cell::RefCell<Vec<u8>>>,
+}
+
+#[derive(Clone, Debug)]
+enum Durable {
+    Dir,
+    /// The inode that the name leads to.
+    File(Arc<core::cell::RefCell<Vec<u8>>>),
+}
+
+impl Disk {
+    /// Carries out the operations among the effects; their completions wait to be taken.
+    pub(super) fn carry_out(&mut self, effects: &mut Effects) {
+        for effect in effects.drain() {
+            match effect {
+                Effect::Io { io, op } => {
+                    let broken = self.broken.is_some_and(|broken| broken(&op));
+                    let result = if broken { Err(failed(IoErrorKind::Failed)) } else { self.apply(op) };
+                    self.completions.push_back((io, result));
+                }
+                Effect::Notice(notice) => self.notices.push(notice.text),
+                _ => panic!("a log asks for file operations only"),
+            }
+        }
+    }
+
+    fn apply(&mut self, op: IoOp) -> IoResult {
+        *self.counts.entry(name_of(&op)).or_default() += 1;
+        let parent_there = |disk: &Self, file: &FileName| {
+            let parent = file.parent();
+            parent.path.is_empty() || disk.dirs.contains(&parent.path)
+        };
+        match op {
+            IoOp::Create { file } => {
+                if !parent_there(self, &file) {
+                    return Err(failed(IoErrorKind::NotFound));
+                }
+                if self.files.contains_key(&file.path) {
+                    return Err(failed(IoErrorKind::AlreadyExists));
+                }
+                self.files.insert(file.path, File::default());
+            }
+            IoOp::Write { file, position, parts } => {
+                let file = self.files.get_mut(&file.path).ok_or(failed(IoErrorKind::NotFound))?;
+                let mut at = position.0 as usize;
+                for part in parts {
+                    let end = at + part.len();
+                    if file.bytes.len() < end {
+                        file.bytes.resize(end, 0);
+                    }
+                    file.bytes[at..end].copy_from_slice(&part);
+                    at = end;
+                }
+            }
+            IoOp::Sync { file } => {
+                let file = self.files.get(&file.path).ok_or(failed(IoErrorKind::NotFound))?;
+                *file.durable.borrow_mut() = file.bytes.clone();
+            }
+            IoOp::Read { file, position, length } => {
+                let file = self.files.get(&file.path).ok_or(failed(IoErrorKind::NotFound))?;
+                let start = (position.0 as usize).min(file.bytes.len());
+                let end = (start + length as usize).min(file.bytes.len());
+                return Ok(IoOutput::Read(Bytes::copy_from_slice(&file.bytes[start..end])));
+            }
+            IoOp::Truncate { file, length } => {
+                let file = self.files.get_mut(&file.path).ok_or(failed(IoErrorKind::NotFound))?;
+                file.bytes.resize(length as usize, 0);
+            }
+            IoOp::Remove { file } => {
+                self.files.remove(&file.path).ok_or(failed(IoErrorKind::NotFound))?;
+            }
+            IoOp::Rename { from, to } => {
+                if let Some(file) = self.files.remove(&from.path) {
+                    self.files.insert(to.path, file);
+                } else if self.dirs.remove(&from.path) {
+                    let below = |path: &Arc<str>| {
+                        path.strip_prefix(&*from.path)
+                            .filter(|rest| rest.starts_with('/'))
+                            .map(|rest| Arc::from(alloc::format!("{}{rest}", to.path)))
+                    };
+                    self.files = core::mem::take(&mut self.files)
+                        .into_iter()
+                        .map(|(path, file)| (below(&path).unwrap_or(path), file))
+                        .collect();
+                    // Names below a directory go with it: they are its own, not its parent's.
+                    self.durable_names = core::mem::take(&mut self.durable_names)
+                        .into_iter()
+                        .map(|(path, name)| (below(&path).unwrap_or(path), name))
+                        .collect();
+                    self.dirs.insert(to.path);
+                } else {
+                    return Err(failed(IoErrorKind::NotFound));
+                }
+            }
+            IoOp::MakeDir { dir } => {
+                if !self.dirs.insert(dir.path) {
+                    return Err(failed(IoErrorKind::AlreadyExists));
+                }
+            }
+            IoOp::RemoveDir { dir } => {
+                if self.files.keys().any(|file| file.starts_with(&alloc::format!("{}/", dir.path))) {
+                    return Err(failed(IoErrorKind::Failed));
+                }
+                if !self.dirs.remove(&dir.path) {
+                    return Err(failed(IoErrorKind::NotFound));
+                }
+            }
+            IoOp::SyncDir { dir } => self.sync_names(&dir.path),
+            IoOp::Space { .. } => return Ok(IoOutput::Space { total_bytes: 1 << 40, usable_bytes: 1 << 39 }),
+        }
+        Ok(IoOutput::Done)
+    }
+
+    fn sync_names(&mut self, dir: &str) {
+        let inside = |path: &str| path.rsplit_once('/').map_or("", |(parent, _)| parent) == dir;
+        self.durable_names.retain(|path, _| !inside(path));
+        for (path, file) in self.files.iter().filter(|(path, _)| inside(path)) {
+            self.durable_names.insert(path.clone(), Durable::File(file.durable.clone()));
+        }
+        for path in self.dirs.iter().filter(|path| inside(path)) {
+            self.durable_names.insert(path.clone(), Durable::Dir);
+        }
+    }
+
+    /// The power goes, and comes back: operations under way are lost, with all that was not synced.
+    pub(super) fn lose_power(&mut self) {
+        self.completions.clear();
+        let is_there = |names: &BTreeMap<Arc<str>, Durable>, path: &str| {
+            path.rsplit_once('/').is_none_or(|(parent, _)| names.contains_key(parent))
+        };
+        let names = self.durable_names.clone();
+        self.files.clear();
+        self.dirs.clear();
+        for (path, name) in &names {
+            match name {
+                Durable::Dir => drop(self.dirs.insert(path.clone())),
+                Durable::File(durable) if is_there(&names, path) => {
+                    let bytes = durable.borrow().clone();
+                    self.files.insert(path.clone(), File { bytes, durable: durable.clone() });
+                }
+                Durable::File(_) => {}
+            }
+        }
+    }
+
+    /// What is there, as a node finds it when it starts.
+    pub(super) fn found(&self) -> FoundFiles {
+        let mut entries: Vec<_> = self
+            .files
+            .iter()
+            .map(|(path, file)| FoundEntry { path: path.clone(), length: Some(file.bytes.len() as u64) })
+            .chain(self.dirs.iter().map(|path| FoundEntry { path: path.clone(), length: None }))
+            .collect();
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        FoundFiles { dirs: alloc::vec![FoundDir { dir: LogDirIndex(0), path: "/data".into(), entries: Ok(entries) }] }
+    }
+
+    pub(super) fn paths(&self) -> Vec<&str> {
+        self.files.keys().map(|path| &**path).collect()
+    }
+
+    pub(super) fn bytes(&self, path: &str) -> &[u8] {
+        &self.files[path].bytes
+    }
+
+    pub(super) fn change(&mut self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let file = self.files.get_mut(path).expect("the file is there");
+        change(&mut file.bytes);
+        *file.durable.borrow_mut() = file.bytes.clone();
+    }
+
+    pub(super) fn count(&self, name: &str) -> usize {
+        self.counts.get(name).copied().unwrap_or(0)
+    }
+}
+
+fn failed(kind: IoErrorKind) -> IoError {
+    IoError { kind, message: alloc::format!("{kind:?}").into() }
+}
+
+fn name_of(op: &IoOp) -> &'static str {
+    match op {
+        IoOp::Create { .. } => "create",
+        IoOp::Write { .. } => "write",
+        IoOp::Sync { .. } => "sync",
+        IoOp::Read { .. } => "read",
+        IoOp::Truncate { .. } => "truncate",
+        IoOp::Remove { .. } => "remove",
+        IoOp::Rename { .. } => "rename",
+        IoOp::MakeDir { .. } => "make dir",
+        IoOp::RemoveDir { .. } => "remove dir",
+        IoOp::SyncDir { .. } => "sync dir",
+        IoOp::Space { .. } => "space",
+    }
+}

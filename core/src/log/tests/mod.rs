@@ -1,0 +1,177 @@
+//! Tests of the logs of a shard on a disk in memory.
+
+mod append;
+mod disk;
+mod read;
+mod rounds;
+
+use super::checksum::crc32c;
+use super::{
+    AppendError, AppendInfo, AppendOrigin, Appending, LogConfig, LogEvent, LogStore, LogStoreConfig, ReadError,
+    ReadOutcome, ReadRequest, Records,
+};
+use crate::effect::Effects;
+use crate::ids::{LeaderEpoch, LogDirIndex, Offset, PartitionIndex, Timestamp, TopicId, TopicPartition};
+use crate::time::{Instant, Now};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use disk::Disk;
+
+/// A store and its disk.
+#[derive(Clone, Debug)]
+struct World {
+    store: LogStore,
+    disk: Disk,
+    effects: Effects,
+    now: Now,
+    events: Vec<LogEvent>,
+    config: LogStoreConfig,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(LogStoreConfig::default())
+    }
+
+    fn with(config: LogStoreConfig) -> Self {
+        let disk = Disk::default();
+        Self {
+            store: LogStore::boot(config.clone(), &disk.found()),
+            disk,
+            effects: Effects::new(),
+            now: Now { instant: Instant(0), wall: Timestamp(1_000_000) },
+            events: Vec::new(),
+            config,
+        }
+    }
+
+    fn open(&mut self, partition: TopicPartition, config: &LogConfig) {
+        self.store.open(self.now, partition, "orders", LogDirIndex(0), Arc::new(config.clone()));
+    }
+
+    fn append(&mut self, partition: TopicPartition, records: &Bytes) -> Result<AppendInfo, AppendError> {
+        let appending = Appending {
+            records: records.clone(),
+            backing_bytes: records.len(),
+            leader_epoch: LeaderEpoch(4),
+            origin: AppendOrigin::Client,
+        };
+        self.store.append(self.now, partition, &appending)
+    }
+
+    /// Ends a step: what the store asked for is carried out, and nothing completes yet.
+    fn end_step(&mut self) {
+        self.store.end_step(&mut self.effects);
+        self.disk.carry_out(&mut self.effects);
+        self.store.check_invariants();
+    }
+
+    /// Hands over the oldest completion in a step of its own.
+    fn complete_one(&mut self) -> bool {
+        let Some((io, result)) = self.disk.completions.pop_front() else { return false };
+        self.store.on_io(io, result, &mut self.effects);
+        self.end_step();
+        while let Some(event) = self.store.next_event() {
+            self.events.push(event);
+        }
+        true
+    }
+
+    /// Goes on until nothing is under way.
+    fn settle(&mut self) {
+        self.end_step();
+        while self.complete_one() {}
+    }
+
+    /// Appends and goes on until it is durable.
+    fn commit(&mut self, partition: TopicPartition, records: &Bytes) -> AppendInfo {
+        let info = self.append(partition, records).expect("the records are appended");
+        self.settle();
+        info
+    }
+
+    fn read(&mut self, partition: TopicPartition, request: ReadRequest) -> Result<Records, ReadError> {
+        match self.store.read(partition, request, &mut self.effects) {
+            ReadOutcome::Ready(records) => Ok(records),
+            ReadOutcome::Failed(error) => Err(error),
+            ReadOutcome::Pending(ticket) => {
+                self.settle();
+                let result = self.events.iter().find_map(|event| match event {
+                    LogEvent::Read { ticket: found, result, .. } if *found == ticket => Some(result.clone()),
+                    _ => None,
+                });
+                result.expect("a read ends")
+            }
+        }
+    }
+
+    /// All records from `offset` to the durable end, by as many reads as it takes.
+    fn read_all(&mut self, partition: TopicPartition, mut offset: Offset, bytes_max: u32) -> Vec<u8> {
+        let end = self.store.state(partition).expect("the log is open").durable_end;
+        let mut bytes = Vec::new();
+        while offset < end {
+            let records = self.read(partition, request(offset, end, bytes_max)).expect("the records are there");
+            let last = records.batches.last().expect("at least one batch comes");
+            offset = last.last_offset.plus(1);
+            for batch in &records.batches {
+                bytes.extend_from_slice(&batch.parts[0]);
+                bytes.extend_from_slice(&batch.parts[1]);
+            }
+        }
+        bytes
+    }
+
+    fn flushed(&self) -> Vec<i64> {
+        let ends = self.events.iter().filter_map(|event| match event {
+            LogEvent::Flushed { durable_end, .. } => Some(durable_end.0),
+            _ => None,
+        });
+        ends.collect()
+    }
+}
+
+fn request(offset: Offset, end: Offset, bytes_max: u32) -> ReadRequest {
+    ReadRequest { offset, end, bytes_max, at_least_one: true }
+}
+
+fn partition(number: i32) -> TopicPartition {
+    TopicPartition { topic: TopicId([7; 16]), partition: PartitionIndex(number) }
+}
+
+/// What a batch of a test has.
+#[derive(Clone, Copy, Debug)]
+struct BatchSpec {
+    records: i32,
+    /// The bytes behind the header: not records that could be decoded, which a log does not do.
+    payload: usize,
+    fill: u8,
+    timestamp: i64,
+}
+
+impl BatchSpec {
+    const fn new(records: i32, payload: usize) -> Self {
+        Self { records, payload, fill: 0x5a, timestamp: 1_000_000 }
+    }
+
+    fn build(self) -> Bytes {
+        let mut batch = Vec::new();
+        batch.extend_from_slice(&0_i64.to_be_bytes());
+        batch.extend_from_slice(&((49 + self.payload) as i32).to_be_bytes());
+        batch.extend_from_slice(&(-1_i32).to_be_bytes());
+        batch.push(2);
+        batch.extend_from_slice(&[0; 4]);
+        batch.extend_from_slice(&0_i16.to_be_bytes());
+        batch.extend_from_slice(&(self.records - 1).to_be_bytes());
+        batch.extend_from_slice(&self.timestamp.to_be_bytes());
+        batch.extend_from_slice(&self.timestamp.to_be_bytes());
+        batch.extend_from_slice(&(-1_i64).to_be_bytes());
+        batch.extend_from_slice(&(-1_i16).to_be_bytes());
+        batch.extend_from_slice(&(-1_i32).to_be_bytes());
+        batch.extend_from_slice(&self.records.to_be_bytes());
+        batch.resize(61 + self.payload, self.fill);
+        let crc = crc32c(&batch[21..]);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+        batch.into()
+    }
+}
