@@ -27,6 +27,8 @@ mod append;
 mod checksum;
 mod config;
 mod dir;
+pub mod epochs;
+pub mod files;
 mod header;
 mod index;
 mod io;
