@@ -4,7 +4,11 @@
 
 extern crate alloc;
 
+mod error_code;
+pub mod frame;
 pub mod records;
 
+pub use error_code::ErrorCode;
 pub use grete_messages as messages;
+pub use grete_messages::ApiKey;
 pub use grete_wire as wire;

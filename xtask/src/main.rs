@@ -1,5 +1,6 @@
 //! The project's own tasks: `cargo xtask TASK`.
 
+mod codegen;
 mod kafka;
 mod wirediff;
 
@@ -11,6 +12,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 enum Task {
+    /// Generate the codec of all messages from Kafka's definitions
+    Codegen(codegen::Arguments),
     /// Runs one node of Apache Kafka, as the comparison uses it, until standard input ends
     Kafka,
     Wirediff(wirediff::Args),
@@ -18,6 +21,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Task::parse() {
+        Task::Codegen(arguments) => codegen::run(&arguments).map_err(|error| format!("{error:#}")),
         Task::Kafka => kafka::run_until_end_of_input(),
         Task::Wirediff(args) => wirediff::run(&args),
     };

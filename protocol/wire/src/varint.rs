@@ -47,6 +47,11 @@ pub fn put_i64(out: &mut alloc::vec::Vec<u8>, value: i64) {
     put(out, ((value << 1) ^ (value >> 63)) as u64);
 }
 
+/// The number of bytes that [`put_u32`] writes for `value`.
+pub fn len_u32(value: u32) -> usize {
+    len(u64::from(value))
+}
+
 /// The number of bytes that [`put_i32`] writes for `value`.
 pub fn len_i32(value: i32) -> usize {
     len(u64::from(((value << 1) ^ (value >> 31)) as u32))
