@@ -23,7 +23,9 @@ mod builder;
 mod control;
 mod header;
 mod reader;
+mod recompress;
 mod record;
+mod validate;
 
 pub use attributes::{Attributes, TimestampType};
 pub use batch::{BatchError, BatchView, Batches, BatchesError, batches};
@@ -32,7 +34,12 @@ pub use control::{ControlRecordError, ControlRecordType, EndTxnMarker, control_b
 pub use grete_compression::{Compression, CompressionType, InflateError};
 pub use header::{BatchHeader, HEADER_BYTES, HeaderPatch, layout, sequence_decrement, sequence_increment};
 pub use reader::{RecordReader, Records, RecordsError};
+pub use recompress::{RecompressError, recompress};
 pub use record::{Header, Headers, RecordError, RecordView};
+pub use validate::{
+    InvalidBatch, InvalidRecord, InvalidRecordKind, ProduceRules, RECORD_ERRORS_MAX, Storing, ValidBatch, frame,
+    validate, validate_records,
+};
 
 /// No offset is known, or an offset is to be assigned.
 pub const NO_OFFSET: i64 = -1;
