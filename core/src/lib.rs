@@ -29,8 +29,10 @@
 extern crate alloc;
 
 pub mod budget;
+pub mod coordinator;
 pub mod effect;
 pub mod event;
+pub mod group;
 pub mod ids;
 pub mod limits;
 pub mod log;

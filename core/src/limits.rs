@@ -27,3 +27,28 @@ pub const LOG_INDEX_BYTES_MAX: usize = 16 << 20;
 
 /// The bytes of one index file that are read at most; what lies beyond is found by scanning.
 pub const LOG_INDEX_FILE_BYTES_MAX: u32 = 16 << 20;
+
+/// What the members of all groups of one coordinator may hold in memory by what they join with, in bytes, where the
+/// configuration does not say otherwise.
+pub const GROUP_MEMBERS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Ids of one group that were given to clients who have not joined with them yet.
+pub const GROUP_PENDING_MEMBERS_MAX: usize = 10_000;
+
+/// Groups of one coordinator.
+pub const GROUPS_MAX: usize = 100_000;
+
+/// Offsets of one group.
+pub const GROUP_OFFSETS_MAX: usize = 1_000_000;
+
+/// Batches of one coordinator that are appended and not committed.
+pub const GROUP_APPENDS_MAX: usize = 10_000;
+
+/// Timers that a coordinator handles in one step; the others come right after.
+pub const GROUP_TIMERS_PER_STEP_MAX: usize = 256;
+
+/// Groups that are looked through for what has expired in one step.
+pub const GROUPS_EXPIRED_PER_STEP_MAX: usize = 256;
+
+/// What is shown of the reasons that clients give for what they do, in characters.
+pub const NOTICE_REASON_CHARS_MAX: usize = 255;
