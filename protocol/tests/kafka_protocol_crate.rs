@@ -1,6 +1,8 @@
 //! The crate `kafka-protocol`, an implementation that is not ours: each reads what the other builds.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
+
 use bytes::{Bytes, BytesMut};
 use grete_protocol::records::{
     BatchBuilder, BatchOptions, BatchView, CompressionType, Header, Producer, RecordReader, batches,
@@ -20,6 +22,9 @@ fn compression(compression_type: CompressionType) -> theirs::Compression {
     }
 }
 
+/// Timestamp, key, value and headers of a record.
+type Fields = (i64, Option<Bytes>, Option<Bytes>, BTreeMap<String, Option<Vec<u8>>>);
+
 /// Records of one batch. Header keys are unique and UTF-8, since the other side can have no others.
 fn records() -> impl Strategy<Value = Vec<theirs::Record>> {
     let bytes = || {
@@ -35,10 +40,7 @@ fn records() -> impl Strategy<Value = Vec<theirs::Record>> {
     let producer = prop_oneof![Just((-1, -1, -1)), (0..i64::MAX, 0..i16::MAX, 0..1_000_000_i32)];
     (prop::collection::vec(record, 1..9), producer, any::<bool>(), 0..i64::MAX / 2, any::<i32>()).prop_map(
         |(records, (producer_id, producer_epoch, sequence), transactional, offset, partition_leader_epoch)| {
-            let record = |(index, (timestamp, key, value, headers)): (
-                usize,
-                (_, _, _, std::collections::BTreeMap<String, Option<Vec<u8>>>),
-            )| theirs::Record {
+            let record = |(index, (timestamp, key, value, headers)): (usize, Fields)| theirs::Record {
                 transactional,
                 control: false,
                 delete_horizon: false,
