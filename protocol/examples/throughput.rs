@@ -3,8 +3,10 @@
 //! One thread, data that compress about 3:1, the best of several runs; throughput counts inflated bytes.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement for people to read")]
 
+use std::array;
 use std::hint::black_box;
 use std::iter::empty;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -57,20 +59,27 @@ fn rules() -> ProduceRules {
 }
 
 fn batch(size_bytes_max: usize, compression: Compression) -> Bytes {
+    let values = VALUES.get_or_init(values);
     let mut builder = BatchBuilder::new(BatchOptions { size_bytes_max, compression, ..BatchOptions::default() });
-    let mut state = 1_u64;
-    let mut value = [0_u8; VALUE_BYTES];
-    loop {
-        for (index, byte) in value.iter_mut().enumerate() {
-            if index % 3 == 0 {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            }
-            *byte = b'a' + (state >> 60) as u8;
-        }
-        if builder.try_append(NOW, Some(b"a key"), Some(&value), empty()).is_err() {
-            return builder.build();
+    for value in values.iter().cycle() {
+        if builder.try_append(NOW, Some(b"a key"), Some(value), empty()).is_err() {
+            break;
         }
     }
+    builder.build()
+}
+
+static VALUES: OnceLock<Vec<[u8; VALUE_BYTES]>> = OnceLock::new();
+
+fn values() -> Vec<[u8; VALUE_BYTES]> {
+    let mut state = 1_u64;
+    let mut byte = |index: usize| {
+        if index.is_multiple_of(3) {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        }
+        b'a' + (state >> 60) as u8
+    };
+    (0..10_000).map(|_| array::from_fn(&mut byte)).collect()
 }
 
 fn report<T>(what: &str, bytes: usize, records: i32, mut run: impl FnMut() -> T) {

@@ -4,8 +4,12 @@
 //! the frame is streamed. Frames with larger ones (levels above 19) are inflated in one go into a buffer that grows
 //! with what really comes out, because then the output itself is the window.
 
+use std::cell::Cell;
+
 use zstd_safe::zstd_sys::{ZSTD_EndDirective, ZSTD_ErrorCode};
-use zstd_safe::{CCtx, CParameter, DCtx, DParameter, ErrorCode, InBuffer, OutBuffer, compress_bound, is_error_kind};
+use zstd_safe::{
+    CCtx, CParameter, DCtx, DParameter, ErrorCode, InBuffer, OutBuffer, ResetDirective, compress_bound, is_error_kind,
+};
 
 use crate::inflate::{Chunk, ChunkSource, InflateError};
 use crate::{Compression, CompressionType};
@@ -18,8 +22,19 @@ const WINDOW_LOG_MAX: u32 = 23;
 /// The first guess at the size of what is inflated in one go.
 const ONE_GO_BYTES_FIRST: usize = 256 * 1024;
 
+thread_local! {
+    /// A context of each kind, kept for the thread's next payload: making one takes longer than a small payload. They
+    /// are reset before use, so that nothing of one payload is seen by the next.
+    static INFLATING: Cell<Option<DCtx<'static>>> = const { Cell::new(None) };
+    static COMPRESSING: Cell<Option<CCtx<'static>>> = const { Cell::new(None) };
+}
+
+/// Bytes that a context may hold to be kept: what level 3 and windows up to 2 MiB take.
+const KEPT_CONTEXT_BYTES_MAX: usize = 6 << 20;
+
 pub(crate) struct Zstd<'a> {
-    context: DCtx<'static>,
+    /// There until it is dropped.
+    context: Option<DCtx<'static>>,
     /// What the context has not read.
     rest: &'a [u8],
     /// `rest` as it was where the present frame starts.
@@ -31,9 +46,10 @@ pub(crate) struct Zstd<'a> {
 
 impl<'a> Zstd<'a> {
     pub(crate) fn new(payload: &'a [u8]) -> Self {
-        let mut context = DCtx::create();
+        let mut context = INFLATING.take().unwrap_or_else(DCtx::create);
+        context.reset(ResetDirective::SessionAndParameters).expect("a context between payloads can be reset");
         context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).expect("the window is one that zstd has");
-        Self { context, rest: payload, frame: payload, between_frames: true, started: false }
+        Self { context: Some(context), rest: payload, frame: payload, between_frames: true, started: false }
     }
 
     /// Inflates all frames from the present one on.
@@ -60,6 +76,12 @@ impl<'a> Zstd<'a> {
     }
 }
 
+impl Drop for Zstd<'_> {
+    fn drop(&mut self) {
+        INFLATING.set(self.context.take().filter(|context| context.sizeof() <= KEPT_CONTEXT_BYTES_MAX));
+    }
+}
+
 impl<'a> ChunkSource<'a> for Zstd<'a> {
     fn next_chunk(&mut self, buffer: &mut Vec<u8>, bytes_max: usize) -> Result<Option<Chunk<'a>>, InflateError> {
         if self.rest.is_empty() && self.between_frames {
@@ -71,7 +93,8 @@ impl<'a> ChunkSource<'a> for Zstd<'a> {
         buffer.reserve_exact(CHUNK_BYTES.min(bytes_max.saturating_add(1)));
         let mut input = InBuffer::around(self.rest);
         let mut output = OutBuffer::around(buffer);
-        let step = self.context.decompress_stream(&mut output, &mut input);
+        let context = self.context.as_mut().expect("the context is there until it is dropped");
+        let step = context.decompress_stream(&mut output, &mut input);
         let (read, written) = (input.pos(), output.pos());
         match step {
             Ok(hint) => {
@@ -103,7 +126,8 @@ fn refused(code: ErrorCode) -> InflateError {
 pub(crate) fn compress(compression: Compression, input: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.reserve(compress_bound(input.len()));
-    let mut context = CCtx::create();
+    let mut context = COMPRESSING.take().unwrap_or_else(CCtx::create);
+    context.reset(ResetDirective::SessionAndParameters).expect("a context between payloads can be reset");
     context.set_parameter(CParameter::CompressionLevel(compression.level())).expect("the level is one that zstd has");
     let rest = context.compress_stream2(
         &mut OutBuffer::around_pos(out, start),
@@ -111,6 +135,7 @@ pub(crate) fn compress(compression: Compression, input: &[u8], out: &mut Vec<u8>
         ZSTD_EndDirective::ZSTD_e_end,
     );
     assert_eq!(rest, Ok(0), "the room is the format's maximum");
+    COMPRESSING.set(Some(context).filter(|context| context.sizeof() <= KEPT_CONTEXT_BYTES_MAX));
     // The room for the worst case is not worth keeping for as long as the batch lives.
     out.shrink_to_fit();
 }

@@ -41,7 +41,8 @@ fn peak(compression_type: CompressionType, payload: &[u8], bytes_max: usize) -> 
 fn memory_follows_what_arrives_and_the_bound() {
     const BOUND: usize = 1 << 20;
     let bomb = vec![0_u8; 64 << 20];
-    for compression_type in [CompressionType::Gzip, CompressionType::Snappy, CompressionType::Lz4, CompressionType::Zstd]
+    for compression_type in
+        [CompressionType::Gzip, CompressionType::Snappy, CompressionType::Lz4, CompressionType::Zstd]
     {
         let mut payload = Vec::new();
         compress(compression_type.into(), &bomb, &mut payload);

@@ -1,6 +1,7 @@
 //! Batches in place: one at the front of some bytes, or many one behind the other.
 
-use super::header::{BATCH_LENGTH_MIN, MAGIC, crc32c};
+use super::crc::crc32c;
+use super::header::{BATCH_LENGTH_MIN, MAGIC};
 use super::reader::{Records, RecordsError};
 use super::{BatchHeader, CompressionType, HEADER_BYTES, HeaderPatch, layout};
 

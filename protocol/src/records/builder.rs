@@ -6,7 +6,8 @@ use bytes::Bytes;
 use grete_compression::compress;
 use grete_wire::varint;
 
-use super::header::{MAGIC, crc32c};
+use super::crc::crc32c;
+use super::header::MAGIC;
 use super::{
     Attributes, BatchHeader, Compression, HEADER_BYTES, Header, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH,
     NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, TimestampType, layout,

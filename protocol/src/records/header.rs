@@ -17,8 +17,7 @@
 //! 61 records                                                             all big-endian
 //! ```
 
-use crc_fast::{CrcAlgorithm, checksum, checksum_combine};
-
+use super::crc::{crc32c, crc32c_moved};
 use super::{Attributes, NO_SEQUENCE, TimestampType};
 
 /// Where each field starts, in bytes from the start of the batch.
@@ -201,7 +200,7 @@ impl BatchHeader {
         if (patched.attributes, patched.max_timestamp) != (self.attributes, self.max_timestamp) {
             let difference = self.crc_of_header() ^ patched.crc_of_header();
             let records_bytes = self.size_bytes().saturating_sub(HEADER_BYTES) as u64;
-            patched.crc ^= crc_moved(difference, records_bytes);
+            patched.crc ^= crc32c_moved(difference, records_bytes);
         }
         patched
     }
@@ -236,17 +235,6 @@ pub fn sequence_increment(sequence: i32, increment: i32) -> i32 {
 /// `sequence` and `decrement` back; before 0 comes `i32::MAX`. Neither may be negative.
 pub fn sequence_decrement(sequence: i32, decrement: i32) -> i32 {
     if sequence < decrement { sequence.wrapping_sub(decrement) & i32::MAX } else { sequence.wrapping_sub(decrement) }
-}
-
-/// CRC-32C (Castagnoli) of `bytes`.
-pub(super) fn crc32c(bytes: &[u8]) -> u32 {
-    checksum(CrcAlgorithm::Crc32Iscsi, bytes) as u32
-}
-
-/// A CRC difference as it is `bytes` later.
-fn crc_moved(difference: u32, bytes: u64) -> u32 {
-    // Combining asks for the CRC of what follows. That of nothing is 0, and combining is linear in both.
-    checksum_combine(CrcAlgorithm::Crc32Iscsi, u64::from(difference), 0, bytes) as u32
 }
 
 /// Takes one field after the other; the sum of the sizes is checked by the types of the header.

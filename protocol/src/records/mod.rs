@@ -21,6 +21,7 @@ mod attributes;
 mod batch;
 mod builder;
 mod control;
+mod crc;
 mod header;
 mod reader;
 mod recompress;

@@ -15,34 +15,40 @@ pub enum VarintError {
 }
 
 /// Takes an unsigned varint of at most 32 bits from the front of `input`.
+#[inline]
 pub fn take_u32(input: &mut &[u8]) -> Result<u32, VarintError> {
     let value = take(input, 5)?;
     u32::try_from(value).map_err(|_| VarintError::Overflow)
 }
 
 /// Takes a zig-zag varint of at most 32 bits from the front of `input`.
+#[inline]
 pub fn take_i32(input: &mut &[u8]) -> Result<i32, VarintError> {
     let value = take_u32(input)?;
     Ok((value >> 1) as i32 ^ -((value & 1) as i32))
 }
 
 /// Takes a zig-zag varint of at most 64 bits from the front of `input`.
+#[inline]
 pub fn take_i64(input: &mut &[u8]) -> Result<i64, VarintError> {
     let value = take(input, 10)?;
     Ok((value >> 1) as i64 ^ -((value & 1) as i64))
 }
 
 /// Writes `value` as an unsigned varint to the end of `out`.
+#[inline]
 pub fn put_u32(out: &mut alloc::vec::Vec<u8>, value: u32) {
     put(out, u64::from(value));
 }
 
 /// Writes `value` as a zig-zag varint to the end of `out`.
+#[inline]
 pub fn put_i32(out: &mut alloc::vec::Vec<u8>, value: i32) {
     put(out, u64::from(((value << 1) ^ (value >> 31)) as u32));
 }
 
 /// Writes `value` as a zig-zag varint to the end of `out`.
+#[inline]
 pub fn put_i64(out: &mut alloc::vec::Vec<u8>, value: i64) {
     put(out, ((value << 1) ^ (value >> 63)) as u64);
 }
@@ -53,15 +59,18 @@ pub fn len_u32(value: u32) -> usize {
 }
 
 /// The number of bytes that [`put_i32`] writes for `value`.
+#[inline]
 pub fn len_i32(value: i32) -> usize {
     len(u64::from(((value << 1) ^ (value >> 31)) as u32))
 }
 
 /// The number of bytes that [`put_i64`] writes for `value`.
+#[inline]
 pub fn len_i64(value: i64) -> usize {
     len(((value << 1) ^ (value >> 63)) as u64)
 }
 
+#[inline]
 fn take(input: &mut &[u8], groups_max: u32) -> Result<u64, VarintError> {
     let mut value = 0_u64;
     for group in 0..groups_max {
@@ -80,6 +89,7 @@ fn take(input: &mut &[u8], groups_max: u32) -> Result<u64, VarintError> {
     Err(VarintError::Overflow)
 }
 
+#[inline]
 fn put(out: &mut alloc::vec::Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -88,6 +98,7 @@ fn put(out: &mut alloc::vec::Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+#[inline]
 fn len(value: u64) -> usize {
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
