@@ -107,7 +107,8 @@ impl Drop for Server {
     }
 }
 
-/// A directory with the properties of a node, and the port that it will listen on.
+/// A directory with the properties of a node, and the port that it will listen on. Small index files that are deleted
+/// soon let thousands of topics come and go within the limit of open files.
 fn prepare(name: &str) -> Result<(PathBuf, u16), String> {
     let directory = std::env::temp_dir().join(format!("grete-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
@@ -127,7 +128,8 @@ fn prepare(name: &str) -> Result<(PathBuf, u16), String> {
          share.coordinator.state.topic.min.isr=1\n\
          group.initial.rebalance.delay.ms=0\n\
          group.min.session.timeout.ms=100\n\
-         log.index.size.max.bytes=65536\n",
+         log.index.size.max.bytes=65536\n\
+         log.segment.delete.delay.ms=1000\n",
         data.display()
     );
     write(&directory.join("server.properties"), &properties)?;

@@ -27,6 +27,7 @@ use super::definitions::Versions;
 #[derive(Clone, Debug)]
 pub(super) enum Expression {
     Constant(Value),
+    /// `$name`, or a field of its value: `$name.field`.
     Variable(String),
     Call(String, Vec<Expression>),
     Array(Vec<Expression>),
@@ -57,18 +58,18 @@ pub(super) struct Asking {
 /// What is done to the bytes of a request after they are encoded. Positions count from the API key.
 #[derive(Clone, Debug)]
 pub(super) enum Edit {
-    /// `cut N`: the last N bytes are left out, the length fits.
-    Cut(usize),
+    /// `cut EXPRESSION`: so many of the last bytes are left out, the length fits.
+    Cut(Expression),
     /// `add EXPRESSION`: bytes after the end, the length fits.
     Add(Expression),
     /// `patch POSITION EXPRESSION`: other bytes at a position.
     Patch(usize, Expression),
-    /// `length N`: the length that the frame claims.
-    Length(i64),
-    /// `key N`: another API key in the header.
-    Key(i64),
-    /// `claim N`: another version in the header.
-    Claim(i64),
+    /// `length EXPRESSION`: the length that the frame claims.
+    Length(Expression),
+    /// `key EXPRESSION`: another API key in the header.
+    Key(Expression),
+    /// `claim EXPRESSION`: another version in the header.
+    Claim(Expression),
 }
 
 #[derive(Clone, Debug)]
@@ -248,22 +249,25 @@ impl Parser<'_> {
                 self.expect('=')?;
                 match self.expression()? {
                     Expression::Constant(value) => asking.until = Some((path, value)),
+                    Expression::Array(items) if items.is_empty() => {
+                        asking.until = Some((path, Value::Array(Vec::new())))
+                    }
                     _ => return Err("until wants a plain value".to_owned()),
                 }
             } else if self.option("within") {
                 asking.within_ms = Some(self.number()? as u64);
             } else if self.option("cut") {
-                asking.edits.push(Edit::Cut(self.number()? as usize));
+                asking.edits.push(Edit::Cut(self.expression()?));
             } else if self.option("add") {
                 asking.edits.push(Edit::Add(self.expression()?));
             } else if self.option("patch") {
                 asking.edits.push(Edit::Patch(self.number()? as usize, self.expression()?));
             } else if self.option("length") {
-                asking.edits.push(Edit::Length(self.number()?));
+                asking.edits.push(Edit::Length(self.expression()?));
             } else if self.option("key") {
-                asking.edits.push(Edit::Key(self.number()?));
+                asking.edits.push(Edit::Key(self.expression()?));
             } else if self.option("claim") {
-                asking.edits.push(Edit::Claim(self.number()?));
+                asking.edits.push(Edit::Claim(self.expression()?));
             } else {
                 return Ok(asking);
             }

@@ -4,11 +4,15 @@
 //! of `**.name` any path that ends so. Actions:
 //! - `ignore`: the field is left out
 //! - `some`: a number above 0 or a text that is not empty is only known to be there
+//! - `now`: a time of less than a day from now becomes `<now>`, in texts as well
 //! - `set`: an array whose order means nothing
 //! - `id:KIND`: the n-th distinct id of its kind in the case becomes `<KIND n>`, wherever it stands, messages included
+//! - `positive:KIND`: the same, but 0 means that there is none
+//! - `whole`: of an array of batches, what is no whole batch is left out
 //! - `suffix:KIND`: the same for a text that ends in a random id of 36 letters
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
@@ -17,6 +21,7 @@ use super::session::{Step, prefix};
 
 /// Letters of an id with dashes, as Kafka appends to a client's or an instance's name.
 const UUID_LETTERS: usize = 36;
+const DAY_MS: i64 = 86_400_000;
 /// A shorter id is not looked for inside of texts.
 const ID_IN_TEXT_LETTERS_MIN: usize = 20;
 
@@ -24,8 +29,11 @@ const ID_IN_TEXT_LETTERS_MIN: usize = 20;
 enum Action {
     Ignore,
     Some,
+    Now,
     Set,
+    Whole,
     Id(String),
+    Positive(String),
     Suffix(String),
 }
 
@@ -57,7 +65,10 @@ impl Masks {
             let action = match action.split_once(':') {
                 None if action == "ignore" => Action::Ignore,
                 None if action == "some" => Action::Some,
+                None if action == "now" => Action::Now,
                 None if action == "set" => Action::Set,
+                None if action == "whole" => Action::Whole,
+                Some(("positive", kind)) => Action::Positive(kind.to_owned()),
                 Some(("id", kind)) => Action::Id(kind.to_owned()),
                 Some(("suffix", kind)) => Action::Suffix(kind.to_owned()),
                 _ => return Err(wrong()),
@@ -108,10 +119,25 @@ impl Masks {
                 Action::Ignore => {}
                 Action::Set => is_set = true,
                 Action::Some => hide(value),
+                Action::Now => hide_time(value),
+                Action::Whole => {
+                    if let Value::Array(batches) = value {
+                        batches.retain(|batch| batch["partial"].is_null());
+                    }
+                }
                 Action::Id(kind) => names.rename(kind, 0, value),
+                Action::Positive(kind) => {
+                    if value.as_i64() != Some(0) {
+                        names.rename(kind, 0, value);
+                    }
+                }
                 Action::Suffix(kind) => {
-                    let kept = value.as_str().map_or(0, |text| text.len().saturating_sub(UUID_LETTERS));
-                    names.rename(kind, kept, value);
+                    let text = value.as_str().unwrap_or_default();
+                    let kept = text.len().saturating_sub(UUID_LETTERS);
+                    let id = text.get(kept..).unwrap_or_default();
+                    if id.len() == UUID_LETTERS && id.matches('-').count() == 4 {
+                        names.rename(kind, kept, value);
+                    }
                 }
             }
         }
@@ -126,7 +152,7 @@ impl Masks {
             Value::Array(items) => {
                 let inner = format!("{path}[]");
                 if is_set {
-                    items.sort_by_cached_key(|item| self.without_ids(api, &inner, item).to_string());
+                    items.sort_by_cached_key(|item| self.sort_key(api, &inner, item, names).to_string());
                 }
                 for item in items {
                     self.mask(api, &inner, item, names);
@@ -136,20 +162,25 @@ impl Masks {
         }
     }
 
-    /// What an element is sorted by: itself, its ids and hidden fields blanked.
-    fn without_ids(&self, api: &str, path: &str, value: &Value) -> Value {
-        if self.actions(api, path).any(|action| *action != Action::Set) {
-            return Value::Null;
+    /// What an element is sorted by: itself, with hidden fields blank and of its ids only those that have a name.
+    fn sort_key(&self, api: &str, path: &str, value: &Value, names: &Names) -> Value {
+        if self.actions(api, path).any(|action| !matches!(action, Action::Set | Action::Whole)) {
+            let id = match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            return names.by_value.get(&id).map_or(Value::Null, |name| Value::from(name.as_str()));
         }
         match value {
             Value::Object(map) => {
                 let child = |name: &String| if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                Value::Object(Map::from_iter(
-                    map.iter().map(|(name, value)| (name.clone(), self.without_ids(api, &child(name), value))),
-                ))
+                let fields =
+                    map.iter().map(|(name, value)| (name.clone(), self.sort_key(api, &child(name), value, names)));
+                Value::Object(Map::from_iter(fields))
             }
             Value::Array(items) => {
-                Value::Array(items.iter().map(|item| self.without_ids(api, &format!("{path}[]"), item)).collect())
+                let inner = format!("{path}[]");
+                Value::Array(items.iter().map(|item| self.sort_key(api, &inner, item, names)).collect())
             }
             other => other.clone(),
         }
@@ -169,9 +200,6 @@ impl Names {
             Value::Number(number) if number.as_i64().is_some_and(|number| number >= 0) => number.to_string(),
             _ => return,
         };
-        if kept > 0 && id.get(kept..).is_none_or(|end| end.matches('-').count() != 4) {
-            return;
-        }
         let key = if value.is_number() { format!("{kind} {id}") } else { id.clone() };
         if !self.by_value.contains_key(&key) {
             let count = self.counts.entry(kind.to_owned()).or_default();
@@ -190,6 +218,21 @@ fn hide(value: &mut Value) {
     };
     if there {
         *value = Value::from("<some>");
+    }
+}
+
+fn hide_time(value: &mut Value) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+    let is_near = |time: i64| (time - now).abs() < DAY_MS;
+    match value {
+        Value::Number(number) if number.as_i64().is_some_and(is_near) => *value = Value::from("<now>"),
+        Value::String(text) => {
+            let numbers: Vec<String> = text.split(|letter: char| !letter.is_ascii_digit()).map(str::to_owned).collect();
+            for number in numbers.into_iter().filter(|number| number.parse().is_ok_and(is_near)) {
+                *text = text.replace(&number, "<now>");
+            }
+        }
+        _ => {}
     }
 }
 
