@@ -1,10 +1,12 @@
 //! What a shard asks of its runtime.
 
 use crate::ids::{ConnectionId, FileName, FilePosition, IoId, JobId, ShardId};
-use alloc::boxed::Box;
+use crate::validation::{Rejected, Validated, Validation};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::any::Any;
 use core::fmt;
 
 /// One thing to be done. The order of a step's effects counts only as far as R1 and R2 say.
@@ -224,23 +226,31 @@ pub enum Level {
 
 /// Pure work whose input is bounded, that would hold up a step.
 #[derive(Clone, Debug)]
-pub enum Job {}
+pub enum Job {
+    /// Validate a producer's batch.
+    Validate(Validation),
+}
 
 impl Job {
     /// Does the work.
     #[must_use]
     pub fn run(self) -> JobOutput {
-        match self {}
+        match self {
+            Self::Validate(validation) => JobOutput::Validate(validation.run()),
+        }
     }
 }
 
 /// What a job computed.
 #[derive(Clone, Debug)]
-pub enum JobOutput {}
+pub enum JobOutput {
+    /// The batch, or why it is refused.
+    Validate(Result<Validated, Rejected>),
+}
 
-/// A message from one shard of a node to another; closed to runtimes, which only carry it.
+/// A message from one shard of a node to another. What is in it is the shards' own business: a runtime only carries it.
 #[derive(Clone)]
-pub struct ShardMessage(#[expect(dead_code, reason = "carried between shards")] pub(crate) Box<()>);
+pub struct ShardMessage(pub(crate) Arc<dyn Any + Send + Sync>);
 
 impl fmt::Debug for ShardMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

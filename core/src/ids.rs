@@ -181,3 +181,17 @@ impl fmt::Debug for FileName {
         write!(f, "{}:{}", self.dir, self.path)
     }
 }
+
+/// Names a piece of work that one shard asks of another, so that the answer finds its way: the request that it is for, and
+/// which piece of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket {
+    /// The shard that asked.
+    pub shard: ShardId,
+    /// The connection that the request came by.
+    pub connection: ConnectionId,
+    /// Counts the requests of the connection.
+    pub sequence: u64,
+    /// Counts the pieces of work for the request.
+    pub part: u32,
+}

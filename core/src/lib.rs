@@ -28,14 +28,24 @@
 
 extern crate alloc;
 
+pub mod api;
 pub mod budget;
 pub mod coordinator;
 pub mod effect;
 pub mod event;
+<<<<<<< HEAD
+=======
+pub mod fetch;
+>>>>>>> 68f22ff (wip shard)
 pub mod group;
 pub mod ids;
 pub mod limits;
 pub mod log;
+pub mod metadata;
+pub mod node;
+pub mod replica;
 pub mod rng;
+pub mod shard;
 pub mod time;
 pub mod timer;
+pub mod validation;

@@ -52,3 +52,27 @@ pub const GROUPS_EXPIRED_PER_STEP_MAX: usize = 256;
 
 /// What is shown of the reasons that clients give for what they do, in characters.
 pub const NOTICE_REASON_CHARS_MAX: usize = 255;
+
+/// Bytes of answers that a client may leave untaken before its next request begins.
+pub const CONNECTION_UNSENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The largest frame of any request but Produce, whatever `socket.request.max.bytes` says: none of them has a use for more.
+pub const FRAME_OTHER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The most bytes of records in one Fetch response, whatever the client and `fetch.max.bytes` say.
+pub const FETCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What is read at once of a partition that is loaded as a whole.
+pub const LOAD_BYTES_MAX: u32 = 1024 * 1024;
+
+/// A compressed batch of at most this many bytes is validated in the step; a larger one by a job.
+pub const VALIDATE_INLINE_BYTES_MAX: usize = 4 * 1024;
+
+/// What the records of one batch may inflate to.
+pub const INFLATED_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// The partitions that one CreateTopics may ask for, as in Kafka.
+pub const PARTITIONS_CREATED_MAX: i64 = 10_000;
+
+/// The partitions of one topic at most.
+pub const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;

@@ -1,0 +1,65 @@
+//! ApiVersions: what this broker speaks (KIP-35, KIP-511), and the cluster's features (KIP-584).
+
+use super::front::{Front, Next, Refusal, Request, encode};
+use super::{Begun, Gather, TABLE};
+use grete_protocol::ErrorCode;
+use grete_protocol::messages::api_versions_request::ApiVersionsRequest;
+use grete_protocol::messages::api_versions_response::{ApiVersion, ApiVersionsResponse};
+use grete_protocol::wire::Message;
+
+/// Answers an ApiVersions.
+pub(crate) fn begin(front: &mut Front<'_>, mut request: Request) -> Begun {
+    if !ApiVersionsRequest::VERSIONS.contains(request.version) || request.version > table_max() {
+        // KIP-511: in version 0, with the versions of this API alone, so that the client can ask again.
+        request.version = 0;
+        let response = ApiVersionsResponse {
+            error_code: ErrorCode::UnsupportedVersion.code(),
+            api_keys: TABLE.iter().filter(|api| api.key == request.api).map(entry).collect(),
+            ..Default::default()
+        };
+        return answer(&request, &response);
+    }
+    let body = ApiVersionsRequest::decode_exact(request.body(), request.version)?;
+    if request.version >= 3 && !(is_name(&body.client_software_name) && is_name(&body.client_software_version)) {
+        let response = ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
+        return answer(&request, &response);
+    }
+    let mut response = ApiVersionsResponse { api_keys: TABLE.iter().map(entry).collect(), ..Default::default() };
+    front.image.features().describe(&mut response);
+    answer(&request, &response)
+}
+
+fn table_max() -> i16 {
+    super::table::find(grete_protocol::ApiKey::ApiVersions).map_or(0, |api| api.versions.max)
+}
+
+fn entry(api: &super::Api) -> ApiVersion {
+    ApiVersion {
+        api_key: api.key as i16,
+        min_version: api.versions.min,
+        max_version: api.versions.max,
+        ..Default::default()
+    }
+}
+
+fn answer(request: &Request, response: &ApiVersionsResponse<'_>) -> Begun {
+    Ok((Gather::Answered, Next::Answer(encode(request, response).map_err(Refusal::Encode)?)))
+}
+
+/// KIP-511: a letter or digit, then letters, digits, `-` and `.`, not ending in one of the last two.
+fn is_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let outer = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    name.chars().all(inner) && outer(name.chars().next()) && outer(name.chars().next_back())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn software_names_are_plain() {
+        assert!(["a", "apache-kafka-java", "4.3.1"].into_iter().all(is_name));
+        assert!(!["", "-a", "a.", "a b", "é"].into_iter().any(is_name));
+    }
+}

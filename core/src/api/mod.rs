@@ -1,0 +1,124 @@
+//! Kafka's APIs: one file for each, and [`TABLE`], which says where each one is.
+//!
+//! A request begins on the shard that owns its connection ([`begin`]). What it needs of other shards it asks for by
+//! [`Call`](message::Call)s; the answers come back to its [`Gather`], which answers the client once it has them all.
+
+mod api_versions;
+mod controller;
+mod delete_records;
+mod describe_log_dirs;
+mod describe_producers;
+mod fetch;
+mod find_coordinator;
+pub mod front;
+mod group;
+mod list_offsets;
+pub mod message;
+mod metadata;
+mod offset_for_leader_epoch;
+mod per_partition;
+mod produce;
+mod scatter;
+mod table;
+
+pub use table::{Api, Operation, Resource, TABLE};
+
+use alloc::format;
+use alloc::string::String;
+use bytes::Bytes;
+use front::{Front, Next, Refusal, Request};
+use message::Reply;
+
+/// How a request begins.
+pub(crate) type Begun = Result<(Gather, Next), Refusal>;
+
+/// A request that waits for something.
+#[derive(Clone, Debug)]
+pub(crate) enum Gather {
+    /// It waits for nothing: it was answered when it began.
+    Answered,
+    Controller(controller::Gather),
+    DeleteRecords(delete_records::Gather),
+    DescribeLogDirs(describe_log_dirs::Gather),
+    DescribeProducers(describe_producers::Gather),
+    Fetch(fetch::Gather),
+    FindCoordinator(find_coordinator::Gather),
+    Group(group::Gather),
+    ListOffsets(list_offsets::Gather),
+    Metadata(metadata::Gather),
+    OffsetForLeaderEpoch(offset_for_leader_epoch::Gather),
+    Produce(produce::Gather),
+}
+
+/// Reads the header of a frame and finds its API.
+///
+/// # Errors
+/// Why the connection is to be closed: as in Kafka, a request that cannot be told from noise gets no answer.
+pub(crate) fn parse(frame: Bytes) -> Result<Request, String> {
+    let header = grete_protocol::frame::RequestHeader::decode(&frame).map_err(|error| format!("{error}"))?;
+    let api = table::find(header.api).ok_or_else(|| format!("{} is not served", header.api))?;
+    let is_served = api.versions.contains(header.version);
+    // Only ApiVersions answers a version that is not served, so that clients can find one that is.
+    if !is_served && api.key != grete_protocol::ApiKey::ApiVersions {
+        return Err(format!("{} version {} is not served", header.api, header.version));
+    }
+    Ok(Request {
+        api: header.api,
+        version: header.version,
+        correlation_id: header.correlation_id,
+        client_id: header.client_id.as_deref().map(Into::into),
+        body_at: header.length,
+        frame: frame.clone(),
+    })
+}
+
+/// Begins a request.
+pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
+    let api = table::find(request.api).ok_or_else(|| Refusal::Close(format!("{} is not served", request.api)))?;
+    (api.begin)(front, request)
+}
+
+impl Gather {
+    /// Takes the answer to a piece of work.
+    pub(crate) fn reply(&mut self, front: &mut Front<'_>, part: u32, reply: Reply) -> Result<Next, Refusal> {
+        match (self, reply) {
+            (Self::Fetch(gather), reply) => gather.reply(front, part, reply),
+            (Self::Metadata(gather), reply) => gather.reply(front, reply),
+            (Self::FindCoordinator(gather), reply) => gather.reply(front, reply),
+            (Self::Controller(gather), Reply::Controller(reply)) => gather.reply(front, *reply),
+            (Self::Group(gather), Reply::Group(reply)) => gather.reply(front, part, *reply),
+            (Self::DeleteRecords(gather), Reply::Replica(reply)) => gather.reply(part, reply),
+            (Self::DescribeLogDirs(gather), reply) => gather.reply(front, part, reply),
+            (Self::DescribeProducers(gather), Reply::Replica(reply)) => gather.reply(part, reply),
+            (Self::ListOffsets(gather), Reply::Replica(reply)) => gather.reply(part, reply),
+            (Self::OffsetForLeaderEpoch(gather), Reply::Replica(reply)) => gather.reply(part, reply),
+            (Self::Produce(gather), Reply::Replica(reply)) => gather.reply(part, reply),
+            (gather, reply) => unreachable!("{gather:?} did not ask for {reply:?}"),
+        }
+    }
+
+    /// The deadline that the request set has come.
+    pub(crate) fn due(&mut self, front: &mut Front<'_>) -> Result<Next, Refusal> {
+        match self {
+            Self::Fetch(gather) => gather.due(front),
+            Self::Answered
+            | Self::Controller(_)
+            | Self::DeleteRecords(_)
+            | Self::DescribeLogDirs(_)
+            | Self::DescribeProducers(_)
+            | Self::FindCoordinator(_)
+            | Self::Group(_)
+            | Self::ListOffsets(_)
+            | Self::Metadata(_)
+            | Self::OffsetForLeaderEpoch(_)
+            | Self::Produce(_) => Ok(Next::Wait),
+        }
+    }
+
+    /// The client is gone: what only waits for it need not.
+    pub(crate) fn cancel(&mut self, front: &mut Front<'_>) {
+        if let Self::Fetch(gather) = self {
+            gather.cancel(front);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! One list of items, asked of several shards in pieces and put together again in its own order.
+
+use crate::ids::ShardId;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+/// The results of a list of items, some of them still to come.
+#[derive(Clone, Debug)]
+pub(crate) struct Scatter<R> {
+    results: Vec<Option<R>>,
+    /// The items that each part of the request stands for, and whether it has taken effect.
+    parts: BTreeMap<u32, Part>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Part {
+    items: Vec<usize>,
+    applied: bool,
+}
+
+impl<R> Scatter<R> {
+    /// A list without items.
+    pub(crate) fn new() -> Self {
+        Self { results: Vec::new(), parts: BTreeMap::new() }
+    }
+
+    /// Adds an item that has its result already.
+    pub(crate) fn push_done(&mut self, result: R) {
+        self.results.push(Some(result));
+    }
+
+    /// Adds an item that a shard is to be asked for; says which it is.
+    pub(crate) fn push_open(&mut self) -> usize {
+        self.results.push(None);
+        self.results.len() - 1
+    }
+
+    /// Notes that `part` asks for these items, in this order.
+    pub(crate) fn asked(&mut self, part: u32, items: Vec<usize>) {
+        self.parts.insert(part, Part { items, applied: false });
+    }
+
+    /// Notes that what `part` asked for has taken effect; says whether all has.
+    pub(crate) fn applied(&mut self, part: u32) -> bool {
+        if let Some(part) = self.parts.get_mut(&part) {
+            part.applied = true;
+        }
+        self.parts.values().all(|part| part.applied)
+    }
+
+    /// Takes the results of `part`, in the order in which it asked for them.
+    pub(crate) fn fill(&mut self, part: u32, results: Vec<R>) {
+        let items = self.parts.remove(&part).unwrap_or_default().items;
+        assert_eq!(items.len(), results.len(), "a shard answers each item that it was asked");
+        for (item, result) in items.into_iter().zip(results) {
+            self.results[item] = Some(result);
+        }
+    }
+
+    /// Whether every item has its result.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// All results, in the order of the items.
+    pub(crate) fn into_results(self) -> Vec<R> {
+        assert!(self.is_complete(), "all parts have answered");
+        self.results.into_iter().flatten().collect()
+    }
+}
+
+/// Items sorted by the shard that is to be asked for them, each with its place in the whole list.
+#[derive(Clone, Debug)]
+pub(crate) struct ByShard<T>(BTreeMap<ShardId, (Vec<usize>, Vec<T>)>);
+
+impl<T> ByShard<T> {
+    /// No items.
+    pub(crate) fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Adds an item for `shard`.
+    pub(crate) fn push(&mut self, shard: ShardId, place: usize, item: T) {
+        let (places, items) = self.0.entry(shard).or_default();
+        places.push(place);
+        items.push(item);
+    }
+}
+
+impl<T> IntoIterator for ByShard<T> {
+    type Item = (ShardId, (Vec<usize>, Vec<T>));
+    type IntoIter = alloc::collections::btree_map::IntoIter<ShardId, (Vec<usize>, Vec<T>)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<T> Default for ByShard<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_back_in_the_order_of_the_items() {
+        let mut scatter = Scatter::new();
+        let mut by_shard = ByShard::new();
+        for (item, shard) in [(10, 1), (11, 0), (12, 1)] {
+            by_shard.push(ShardId(shard), scatter.push_open(), item);
+        }
+        scatter.push_done(-1);
+        let mut asked = Vec::new();
+        for (part, (_, (places, items))) in by_shard.into_iter().enumerate() {
+            scatter.asked(part as u32, places);
+            asked.push((part as u32, items));
+        }
+        for (part, items) in asked.into_iter().rev() {
+            assert!(!scatter.is_complete());
+            scatter.fill(part, items);
+        }
+        assert_eq!(scatter.into_results(), [10, 11, 12, -1]);
+    }
+}

@@ -1,0 +1,300 @@
+//! Making log directories ready and finding out whose they are, one operation after the other.
+
+use super::files::{MetaProperties, QuorumState};
+use super::records::first_snapshot;
+use super::replace::Replace;
+use crate::effect::{Effect, Effects, IoOp};
+use crate::event::{FoundDir, FoundFiles, IoOutput, IoResult};
+use crate::ids::{FileName, FilePosition, IoId, IoOwner, LogDirIndex, NodeId, Timestamp};
+use crate::rng::{Purpose, Seed};
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use bytes::Bytes;
+use grete_protocol::wire::Uuid;
+
+const META_PROPERTIES: &str = "meta.properties";
+const METADATA_DIR: &str = "__cluster_metadata-0";
+const FIRST_SNAPSHOT: &str = "__cluster_metadata-0/00000000000000000000-0000000000.checkpoint";
+const QUORUM_STATE: &str = "__cluster_metadata-0/quorum-state";
+
+/// The most bytes that one of these files has.
+const FILE_BYTES_MAX: u32 = 64 * 1024;
+
+/// The boot of a node's directories.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    node: NodeId,
+    endpoint: (String, String, u16),
+    seed: Seed,
+    now: Timestamp,
+    dirs: Vec<Dir>,
+    cluster_id: Option<String>,
+    epoch: i32,
+    steps: VecDeque<Step>,
+    replacing: Option<Replace>,
+    reading: Option<Step>,
+    io_next: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Dir {
+    found: FoundDir,
+    directory: Option<Uuid>,
+    /// Why it cannot be used.
+    failed: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    ReadMeta(usize),
+    WriteMeta(usize),
+    MakeMetadataDir,
+    SyncRoot,
+    WriteFirstSnapshot,
+    ReadQuorumState,
+    WriteQuorumState,
+}
+
+/// How a boot goes on.
+#[derive(Clone, Debug)]
+pub enum BootOutcome {
+    /// It waits for the disk.
+    Waits,
+    /// The directories are ready.
+    Done(Booted),
+    /// The node cannot start.
+    Failed(String),
+}
+
+/// What a boot has found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Booted {
+    /// `cluster.id`.
+    pub cluster_id: String,
+    /// The directories, in the order of `log.dirs`.
+    pub directories: Vec<Directory>,
+    /// The epoch in which this node leads the metadata log.
+    pub epoch: i32,
+}
+
+/// A log directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// Its place in `log.dirs`.
+    pub dir: LogDirIndex,
+    /// Its absolute path.
+    pub path: String,
+    /// Its id, or why it cannot be used.
+    pub id: Result<Uuid, String>,
+}
+
+impl Boot {
+    /// Begins with what was found. `endpoint` is where the controller is reached: listener, host and port.
+    #[must_use]
+    pub fn new(
+        node: NodeId,
+        endpoint: (String, String, u16),
+        seed: Seed,
+        now: Timestamp,
+        found: &FoundFiles,
+        cluster_id: Option<String>,
+    ) -> Self {
+        let dirs: Vec<Dir> = found
+            .dirs
+            .iter()
+            .map(|found| Dir {
+                found: found.clone(),
+                directory: None,
+                failed: found.entries.as_ref().err().map(|error| error.message.to_string()),
+            })
+            .collect();
+        let read = dirs.iter().enumerate().filter(|(_, dir)| dir.has(META_PROPERTIES)).map(|(at, _)| Step::ReadMeta(at));
+        let mut steps: VecDeque<Step> = read.collect();
+        let missing = dirs.iter().enumerate().filter(|(_, dir)| dir.failed.is_none() && !dir.has(META_PROPERTIES));
+        steps.extend(missing.map(|(at, _)| Step::WriteMeta(at)));
+        if let Some(first) = dirs.first() {
+            if !first.has(METADATA_DIR) {
+                steps.push_back(Step::MakeMetadataDir);
+            }
+            steps.push_back(Step::SyncRoot);
+            if !first.has(FIRST_SNAPSHOT) && !first.has_checkpoint() {
+                steps.push_back(Step::WriteFirstSnapshot);
+            }
+            if first.has(QUORUM_STATE) {
+                steps.push_back(Step::ReadQuorumState);
+            }
+            steps.push_back(Step::WriteQuorumState);
+        }
+        Self {
+            node,
+            endpoint,
+            seed,
+            now,
+            dirs,
+            cluster_id,
+            epoch: 0,
+            steps,
+            replacing: None,
+            reading: None,
+            io_next: 0,
+        }
+    }
+
+    /// Goes on, at the start and after each completion.
+    pub fn advance(&mut self, completed: Option<IoResult>, effects: &mut Effects) -> BootOutcome {
+        if let Some(result) = completed {
+            let reading = self.reading.take();
+            match (result, reading) {
+                (Ok(IoOutput::Read(bytes)), Some(step)) => {
+                    if let Err(reason) = self.read(&step, &bytes) {
+                        return BootOutcome::Failed(reason);
+                    }
+                }
+                (Ok(_), _) => {}
+                (Err(error), _) => return BootOutcome::Failed(error.message.to_string()),
+            }
+        }
+        loop {
+            if let Some(op) = self.replacing.as_mut().and_then(Replace::next) {
+                self.ask(op, effects);
+                return BootOutcome::Waits;
+            }
+            self.replacing = None;
+            let Some(step) = self.steps.pop_front() else { return self.finish() };
+            match self.begin(step) {
+                Some(op) => {
+                    self.ask(op, effects);
+                    return BootOutcome::Waits;
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn begin(&mut self, step: Step) -> Option<IoOp> {
+        let root = FileName::new(LogDirIndex(0), "");
+        let read = |dir: u16, path: &str| IoOp::Read {
+            file: FileName::new(LogDirIndex(dir), path),
+            position: FilePosition(0),
+            length: FILE_BYTES_MAX,
+        };
+        match step {
+            Step::ReadMeta(at) => {
+                self.reading = Some(step);
+                Some(read(at as u16, META_PROPERTIES))
+            }
+            Step::ReadQuorumState => {
+                self.reading = Some(step);
+                Some(read(0, QUORUM_STATE))
+            }
+            Step::MakeMetadataDir => Some(IoOp::MakeDir { dir: FileName::new(LogDirIndex(0), METADATA_DIR) }),
+            Step::SyncRoot => Some(IoOp::SyncDir { dir: root }),
+            Step::WriteMeta(at) => {
+                let content = self.meta(at).encode();
+                self.replace(at as u16, META_PROPERTIES, content.into());
+                None
+            }
+            Step::WriteFirstSnapshot => {
+                let directory = self.dirs.first().and_then(|dir| dir.directory).unwrap_or(Uuid::ZERO);
+                let (name, host, port) = &self.endpoint;
+                let bytes = first_snapshot(self.node.0, directory, (name, host, *port), self.now);
+                self.replace(0, FIRST_SNAPSHOT, bytes);
+                None
+            }
+            Step::WriteQuorumState => {
+                self.epoch += 1;
+                let state = QuorumState { leader_id: self.node.0, leader_epoch: self.epoch };
+                self.replace(0, QUORUM_STATE, state.encode().into());
+                None
+            }
+        }
+    }
+
+    /// What a new directory says of itself; draws what it does not know yet.
+    fn meta(&mut self, at: usize) -> MetaProperties {
+        let seed = self.seed;
+        let cluster_id = self
+            .cluster_id
+            .get_or_insert_with(|| Uuid(seed.uuid(Purpose::ClusterId, b"", 0)).to_string())
+            .clone();
+        let directory_id = Uuid(seed.uuid(Purpose::DirectoryId, &(at as u64).to_be_bytes(), 0));
+        if let Some(dir) = self.dirs.get_mut(at) {
+            dir.directory = Some(directory_id);
+        }
+        MetaProperties { cluster_id, node_id: self.node.0, directory_id }
+    }
+
+    fn read(&mut self, step: &Step, bytes: &[u8]) -> Result<(), String> {
+        match step {
+            Step::ReadMeta(at) => {
+                let path = self.dirs.get(*at).map_or("", |dir| &dir.found.path);
+                let meta = MetaProperties::decode(bytes).map_err(|reason| format!("{path}: {reason}"))?;
+                if meta.node_id != self.node.0 {
+                    let (theirs, ours) = (meta.node_id, self.node);
+                    return Err(format!("{path} belongs to the node {theirs}, and node.id is {ours}"));
+                }
+                let ours = self.cluster_id.get_or_insert_with(|| meta.cluster_id.clone());
+                if *ours != meta.cluster_id {
+                    return Err(format!("{path} belongs to the cluster {}, another to {ours}", meta.cluster_id));
+                }
+                if let Some(dir) = self.dirs.get_mut(*at) {
+                    dir.directory = Some(meta.directory_id);
+                }
+                Ok(())
+            }
+            Step::ReadQuorumState => {
+                self.epoch = QuorumState::decode(bytes)?.leader_epoch.max(0);
+                Ok(())
+            }
+            Step::WriteMeta(_)
+            | Step::MakeMetadataDir
+            | Step::SyncRoot
+            | Step::WriteFirstSnapshot
+            | Step::WriteQuorumState => Ok(()),
+        }
+    }
+
+    fn finish(&mut self) -> BootOutcome {
+        if let Some(reason) = self.dirs.first().and_then(|dir| dir.failed.clone()) {
+            return BootOutcome::Failed(format!("the first log directory, which holds the metadata, cannot be used: {reason}"));
+        }
+        let directories = self.dirs.iter().map(|dir| Directory {
+            dir: dir.found.dir,
+            path: dir.found.path.clone(),
+            id: match (&dir.failed, dir.directory) {
+                (Some(reason), _) => Err(reason.clone()),
+                (None, id) => Ok(id.unwrap_or(Uuid::ZERO)),
+            },
+        });
+        BootOutcome::Done(Booted {
+            cluster_id: self.cluster_id.clone().unwrap_or_default(),
+            directories: directories.collect(),
+            epoch: self.epoch,
+        })
+    }
+
+    fn replace(&mut self, dir: u16, path: &str, bytes: Bytes) {
+        let leftover = self.dirs.get(usize::from(dir)).is_some_and(|dir| dir.has(&format!("{path}.tmp")));
+        self.replacing = Some(Replace::new(&FileName::new(LogDirIndex(dir), path), bytes, leftover));
+    }
+
+    fn ask(&mut self, op: IoOp, effects: &mut Effects) {
+        let io = IoId { owner: IoOwner::Directory, number: self.io_next };
+        self.io_next += 1;
+        effects.push(Effect::Io { io, op });
+    }
+}
+
+impl Dir {
+    fn has(&self, path: &str) -> bool {
+        let entries = self.found.entries.as_deref().unwrap_or_default();
+        entries.binary_search_by(|entry| (*entry.path).cmp(path)).is_ok()
+    }
+
+    fn has_checkpoint(&self) -> bool {
+        let entries = self.found.entries.as_deref().unwrap_or_default();
+        entries.iter().any(|entry| entry.path.starts_with(METADATA_DIR) && entry.path.ends_with(".checkpoint"))
+    }
+}

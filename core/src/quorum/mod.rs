@@ -1,0 +1,17 @@
+//! The quorum that keeps the metadata log: for now one node, which is its own majority.
+//!
+//! What belongs to a log directory as a whole is made and read here, before any log is opened: `meta.properties` in each of
+//! them, and in the metadata directory `__cluster_metadata-0` with its first snapshot and `quorum-state`.
+//!
+//! Invariants:
+//! 1. All directories name the same cluster and node, or the node does not start.
+//! 2. A leader's epoch is durable in `quorum-state` before anything is appended in it.
+//! 3. A directory that was made ready halfway is made ready again from where it stands: each file is there whole or not.
+
+mod boot;
+mod files;
+mod records;
+mod replace;
+
+pub use boot::{Boot, BootOutcome, Booted, Directory};
+pub use records::{bootstrap_records, leader_change, metadata_batch, read_metadata_batch};

@@ -1,0 +1,165 @@
+//! The records that a quorum itself writes, and how metadata records stand in batches.
+
+use crate::ids::Timestamp;
+use alloc::vec;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use grete_protocol::messages::MetadataRecord;
+use grete_protocol::messages::kraft_version_record::KRaftVersionRecord;
+use grete_protocol::messages::leader_change_message::{LeaderChangeMessage, Voter as LeaderVoter};
+use grete_protocol::messages::metadata::begin_transaction_record::BeginTransactionRecord;
+use grete_protocol::messages::metadata::config_record::ConfigRecord;
+use grete_protocol::messages::metadata::end_transaction_record::EndTransactionRecord;
+use grete_protocol::messages::metadata::feature_level_record::FeatureLevelRecord;
+use grete_protocol::messages::snapshot_footer_record::SnapshotFooterRecord;
+use grete_protocol::messages::snapshot_header_record::SnapshotHeaderRecord;
+use grete_protocol::messages::voters_record::{Endpoint, KRaftVersionFeature, Voter, VotersRecord};
+use grete_protocol::records::{
+    BatchBuilder, BatchOptions, BatchView, ControlRecordType, RecordReader, control_batch,
+};
+use grete_protocol::wire::{BrokerId, Decoder, Encoder, Message, Uuid};
+
+/// The version of the frame around each metadata record.
+const FRAME_VERSION: u32 = 1;
+
+/// What a log of metadata records may inflate to, in a batch.
+const INFLATED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// One batch of metadata records. The log gives it its offsets.
+#[must_use]
+pub fn metadata_batch(records: &[(MetadataRecord<'_>, i16)], epoch: i32, now: Timestamp) -> Bytes {
+    let mut builder = BatchBuilder::new(BatchOptions { partition_leader_epoch: epoch, ..BatchOptions::default() });
+    for (record, version) in records {
+        let mut encoder = Encoder::new();
+        encoder.uvarint(FRAME_VERSION);
+        encoder.uvarint(record.key() as u32);
+        encoder.uvarint(*version as u32);
+        record.encode(&mut encoder, *version).expect("the controller writes what its version can say");
+        let value = encoder.finish().to_contiguous();
+        builder.try_append(now.0, None, Some(&value), []).expect("a batch of metadata has no bound of its own");
+    }
+    builder.build()
+}
+
+/// Hands each metadata record of a batch to `take`, with its offset. Control records are passed over.
+///
+/// # Errors
+/// What is wrong with the batch, in a sentence.
+pub fn read_metadata_batch(
+    bytes: &[u8],
+    mut take: impl FnMut(i64, &MetadataRecord<'_>) -> Result<(), alloc::string::String>,
+) -> Result<(), alloc::string::String> {
+    use alloc::string::ToString;
+    let batch = BatchView::parse(bytes).map_err(|error| error.to_string())?;
+    if batch.header().attributes.is_control() {
+        return Ok(());
+    }
+    let base = batch.header().base_offset;
+    let mut reader = RecordReader::new(&batch, INFLATED_BYTES_MAX).map_err(|error| error.to_string())?;
+    while let Some(record) = reader.next().map_err(|error| error.to_string())? {
+        let offset = base + i64::from(record.offset_delta);
+        let value = record.value.ok_or("a metadata record has no value")?;
+        let mut decoder = Decoder::new(value);
+        let mut number = |name| decoder.uvarint(name).map_err(|error| error.to_string());
+        let (frame, key, version) = (number("frame_version")?, number("api_key")?, number("version")?);
+        if frame != FRAME_VERSION {
+            return Err(alloc::format!("a metadata record has frame version {frame}"));
+        }
+        let decoded = MetadataRecord::decode(key as i16, version as i16, &mut decoder).map_err(|e| e.to_string())?;
+        match decoded {
+            Some(record) => take(offset, &record)?,
+            None => return Err(alloc::format!("a metadata record is of the unknown type {key}")),
+        }
+    }
+    Ok(())
+}
+
+/// The first records of a new cluster: its features, in one metadata transaction (KIP-868), as Kafka's controller writes
+/// them.
+#[must_use]
+pub fn bootstrap_records() -> Vec<(MetadataRecord<'static>, i16)> {
+    let feature = |name: &'static str, level: i16| {
+        let record = FeatureLevelRecord { name: name.into(), feature_level: level, ..Default::default() };
+        (MetadataRecord::FeatureLevel(record), 0)
+    };
+    vec![
+        (
+            MetadataRecord::BeginTransaction(BeginTransactionRecord {
+                name: Some("Bootstrap records".into()),
+                ..Default::default()
+            }),
+            0,
+        ),
+        feature("metadata.version", 30),
+        feature("eligible.leader.replicas.version", 1),
+        // KIP-966: with eligible leader replicas the minimum is the cluster's to say.
+        (
+            MetadataRecord::Config(ConfigRecord {
+                resource_type: 4,
+                resource_name: "".into(),
+                name: "min.insync.replicas".into(),
+                value: Some("1".into()),
+                ..Default::default()
+            }),
+            0,
+        ),
+        (MetadataRecord::EndTransaction(EndTransactionRecord::default()), 0),
+    ]
+}
+
+/// The control batch that begins a leader's epoch.
+#[must_use]
+pub fn leader_change(node: i32, directory: Uuid, epoch: i32, now: Timestamp) -> Bytes {
+    let voter = LeaderVoter { voter_id: node, voter_directory_id: directory, ..Default::default() };
+    let message = LeaderChangeMessage {
+        version: 1,
+        leader_id: BrokerId(node),
+        voters: vec![voter.clone()],
+        granting_voters: vec![voter],
+        ..Default::default()
+    };
+    let options = BatchOptions { partition_leader_epoch: epoch, ..BatchOptions::default() };
+    control_batch(options, now.0, &[(ControlRecordType::LeaderChange, &encode(&message, 1))])
+}
+
+/// The snapshot that a new quorum begins with: `0-0.checkpoint` names its one voter.
+#[must_use]
+pub(super) fn first_snapshot(node: i32, directory: Uuid, endpoint: (&str, &str, u16), now: Timestamp) -> Bytes {
+    let header = SnapshotHeaderRecord { last_contained_log_timestamp: now.0, ..Default::default() };
+    let version = KRaftVersionRecord { kraft_version: 1, ..Default::default() };
+    let (name, host, port) = endpoint;
+    let voters = VotersRecord {
+        voters: vec![Voter {
+            voter_id: BrokerId(node),
+            voter_directory_id: directory,
+            endpoints: vec![Endpoint { name: name.into(), host: host.into(), port, ..Default::default() }],
+            kraft_version_feature: KRaftVersionFeature {
+                min_supported_version: 0,
+                max_supported_version: 1,
+                ..Default::default()
+            },
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let options = BatchOptions { partition_leader_epoch: 0, ..BatchOptions::default() };
+    let head = control_batch(
+        options.clone(),
+        now.0,
+        &[
+            (ControlRecordType::SnapshotHeader, &encode(&header, 0)),
+            (ControlRecordType::KRaftVersion, &encode(&version, 0)),
+            (ControlRecordType::KRaftVoters, &encode(&voters, 0)),
+        ],
+    );
+    let foot_options = BatchOptions { base_offset: 3, ..options };
+    let footer = encode(&SnapshotFooterRecord::default(), 0);
+    let foot = control_batch(foot_options, now.0, &[(ControlRecordType::SnapshotFooter, &footer)]);
+    [head, foot].concat().into()
+}
+
+fn encode<'m>(message: &impl Message<'m>, version: i16) -> Vec<u8> {
+    let mut encoder = Encoder::new();
+    message.encode(&mut encoder, version).expect("a record of ours fits its version");
+    encoder.finish().to_contiguous()
+}

@@ -1,0 +1,217 @@
+//! The coordinators of the offsets partitions that this shard leads.
+//!
+//! Invariant: a coordinator is told of each of its appends in order: taken or refused at once, durable later.
+
+use crate::api::message::{GroupCall, Reply};
+use crate::coordinator::{AppendToken, RequestContext, Ticket as LocalTicket};
+use crate::effect::Effects;
+use crate::group::{GroupCoordinator, GroupOutput, GroupSettings, Topics};
+use crate::ids::{Offset, Ticket, TopicPartition};
+use crate::log::{LogStore, ReadError, ReadTicket, Records};
+use crate::replica::{Loaded, Loader};
+use crate::rng::Seed;
+use crate::time::{Instant, Now};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use grete_protocol::ErrorCode;
+
+/// The coordinators of a shard.
+#[derive(Clone, Debug)]
+pub(crate) struct Coordinators {
+    settings: Arc<GroupSettings>,
+    seed: Seed,
+    held: BTreeMap<TopicPartition, Held>,
+    /// Whom the coordinators' tickets stand for.
+    tickets: BTreeMap<LocalTicket, Ticket>,
+    tickets_drawn: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    coordinator: GroupCoordinator,
+    loader: Option<Loader>,
+}
+
+/// What a coordinator wants done.
+pub(crate) enum Wanted {
+    /// Append this batch to its partition.
+    Append(TopicPartition, AppendToken, Bytes),
+    /// Answer a call.
+    Answer(Ticket, Reply),
+}
+
+impl Coordinators {
+    /// None yet.
+    pub(crate) fn new(settings: Arc<GroupSettings>, seed: Seed) -> Self {
+        Self { settings, seed, held: BTreeMap::new(), tickets: BTreeMap::new(), tickets_drawn: 0 }
+    }
+
+    /// The shard leads an offsets partition whose log is open: its groups are loaded.
+    pub(crate) fn lead(&mut self, partition: TopicPartition, now: Now, store: &mut LogStore, effects: &mut Effects) {
+        if self.held.contains_key(&partition) {
+            return;
+        }
+        let mut coordinator = GroupCoordinator::loading(self.settings.clone(), self.seed);
+        let loader = Loader::new(store, partition, Offset::ZERO).ok();
+        if loader.is_none() {
+            coordinator.fail();
+        }
+        self.held.insert(partition, Held { coordinator, loader });
+        self.load(partition, now, store, effects);
+    }
+
+    /// The shard no longer leads the partition, or its log is lost.
+    pub(crate) fn fail(&mut self, partition: TopicPartition) {
+        if let Some(held) = self.held.get_mut(&partition) {
+            held.coordinator.fail();
+            held.loader = None;
+        }
+    }
+
+    /// A read has ended; whether it was for a coordinator.
+    pub(crate) fn read_done(
+        &mut self,
+        ticket: ReadTicket,
+        result: &Result<Records, ReadError>,
+        now: Now,
+        store: &mut LogStore,
+        effects: &mut Effects,
+    ) -> bool {
+        let awaits = |held: &Held| held.loader.as_ref().is_some_and(|loader| loader.awaits(ticket));
+        let Some((&partition, held)) = self.held.iter_mut().find(|(_, held)| awaits(held)) else { return false };
+        if let Some(loader) = &mut held.loader {
+            let loaded = loader.brought(result.clone());
+            held.take(loaded, now);
+            self.load(partition, now, store, effects);
+        }
+        true
+    }
+
+    /// Loads as far as it goes without the disk.
+    fn load(&mut self, partition: TopicPartition, now: Now, store: &mut LogStore, effects: &mut Effects) {
+        let Some(held) = self.held.get_mut(&partition) else { return };
+        while let Some(loader) = &mut held.loader {
+            match loader.advance(store, effects) {
+                Loaded::Waits => return,
+                loaded => held.take(loaded, now),
+            }
+        }
+    }
+
+    /// Hands a request to the coordinator of its partition.
+    pub(crate) fn call(&mut self, now: Now, ticket: Ticket, call: &GroupCall, topics: &Topics) -> Option<Reply> {
+        let Some(held) = self.held.get_mut(&call.partition) else {
+            return Some(Reply::Group(Box::new(call.refused(ErrorCode::NotCoordinator))));
+        };
+        let local = LocalTicket(self.tickets_drawn);
+        self.tickets_drawn += 1;
+        self.tickets.insert(local, ticket);
+        let context = RequestContext {
+            api_version: call.request.version,
+            ticket: local,
+            client_id: call.request.client_id.clone().unwrap_or_default(),
+            client_host: call.client_host.clone(),
+        };
+        call.hand_over(&mut held.coordinator, now, &context, topics);
+        None
+    }
+
+    /// Tells a coordinator how its append went.
+    pub(crate) fn appended(
+        &mut self,
+        now: Now,
+        partition: TopicPartition,
+        token: AppendToken,
+        taken: Result<(), ErrorCode>,
+    ) {
+        let Some(held) = self.held.get_mut(&partition) else { return };
+        match taken {
+            Ok(()) => held.coordinator.appended(now, token),
+            Err(error) => held.coordinator.append_failed(now, token, error),
+        }
+    }
+
+    /// Tells a coordinator that its append is durable.
+    pub(crate) fn committed(&mut self, now: Now, partition: TopicPartition, token: AppendToken) {
+        if let Some(held) = self.held.get_mut(&partition) {
+            held.coordinator.committed(now, token);
+        }
+    }
+
+    /// Topics are gone, and their offsets with them.
+    pub(crate) fn topics_deleted(&mut self, now: Now, gone: &BTreeSet<Arc<str>>) {
+        for held in self.held.values_mut() {
+            held.coordinator.on_topics_deleted(now, gone);
+        }
+    }
+
+    /// When a coordinator wants to be called next.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.held.values().filter_map(|held| held.coordinator.next_deadline()).min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn on_timer(&mut self, now: Now) {
+        for held in self.held.values_mut() {
+            if held.coordinator.next_deadline().is_some_and(|due| due <= now.instant) {
+                held.coordinator.on_timer(now);
+            }
+        }
+    }
+
+    /// Takes the next thing that a coordinator wants. One at a time: it must hear of an append before anything else.
+    pub(crate) fn pop(&mut self, effects: &mut Effects) -> Option<Wanted> {
+        for (partition, held) in &mut self.held {
+            while let Some(output) = held.coordinator.pop() {
+                match output {
+                    GroupOutput::Append { token, batch } => return Some(Wanted::Append(*partition, token, batch)),
+                    GroupOutput::Answer { ticket, answer } => {
+                        if let Some(ticket) = self.tickets.remove(&ticket) {
+                            return Some(Wanted::Answer(ticket, Reply::Group(Box::new(answer))));
+                        }
+                    }
+                    GroupOutput::Notice(notice) => effects.push(crate::effect::Effect::Notice(notice)),
+                }
+            }
+        }
+        None
+    }
+
+    /// The offsets partitions that are led here.
+    pub(crate) fn partitions(&self) -> Vec<TopicPartition> {
+        self.held.keys().copied().collect()
+    }
+
+    /// Asserts the coordinators' invariants.
+    pub(crate) fn check_invariants(&self) {
+        self.held.values().for_each(|held| held.coordinator.check_invariants());
+    }
+}
+
+impl Held {
+    fn take(&mut self, loaded: Loaded, now: Now) {
+        match loaded {
+            Loaded::Batches(records) => {
+                for batch in records.batches {
+                    let bytes: Vec<u8> = batch.parts.concat();
+                    if self.coordinator.load(&bytes).is_err() {
+                        self.loader = None;
+                        return;
+                    }
+                }
+            }
+            Loaded::Done => {
+                self.loader = None;
+                self.coordinator.loaded(now);
+            }
+            Loaded::Failed(_) => {
+                self.loader = None;
+                self.coordinator.fail();
+            }
+            Loaded::Waits => {}
+        }
+    }
+}

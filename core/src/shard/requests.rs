@@ -1,0 +1,246 @@
+//! From a frame to its answer: requests begin in their order, are handed to their API, and answered in their order.
+
+use super::Shard;
+use super::connections::Announcement;
+use super::pipeline::Sequence;
+use crate::api::front::{Client, Front, Next, Refusal, Request};
+use crate::api::message::{Call, Reply};
+use crate::api::{self, Gather};
+use crate::effect::{Effects, Level};
+use crate::ids::{ConnectionId, ShardId, Ticket};
+use crate::time::{Instant, Now};
+use alloc::format;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// A request that has begun and is not answered.
+#[derive(Clone, Debug)]
+pub(super) struct UnderWay {
+    gather: Gather,
+    /// The pieces of work that were asked for so far.
+    parts: u32,
+}
+
+/// What a shard has to be called for at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A request has waited long enough.
+    Request(ConnectionId, Sequence),
+    /// A connection may have been idle for too long.
+    Idle(ConnectionId),
+}
+
+impl Shard {
+    /// A client has connected.
+    pub(super) fn opened(&mut self, now: Now, client: Client, effects: &mut Effects) {
+        let connection = client.connection;
+        self.connections.open(client, now.instant);
+        if self.connections.len() > self.node.connections_max {
+            let text = format!("A connection was refused: there are {} already", self.node.connections_max);
+            effects.notice(Level::Warn, text);
+            self.connections.close(connection, effects);
+            return;
+        }
+        self.timers.set(Timer::Idle(connection), now.instant.after_ms(self.node.connections_idle_max_ms));
+    }
+
+    /// A large frame is on its way.
+    pub(super) fn announced(&mut self, id: ConnectionId, length: i32, api_key: i16, effects: &mut Effects) {
+        if self.connections.announced(id, length, api_key, effects) == Announcement::Refused {
+            let text = format!("A client's connection was closed: it sent a request of {length} bytes");
+            self.refuse(id, text, effects);
+        }
+    }
+
+    /// A request has come.
+    pub(super) fn frame(&mut self, now: Now, id: ConnectionId, frame: Bytes, effects: &mut Effects) {
+        if self.connections.frame(id, frame, now.instant, effects) {
+            self.begin_requests(now, id, effects);
+        }
+    }
+
+    /// An answer has left.
+    pub(super) fn sent(&mut self, now: Now, id: ConnectionId, length: usize, effects: &mut Effects) {
+        self.connections.sent(id, length, now.instant);
+        self.begin_requests(now, id, effects);
+        self.begin_held_back(now, effects);
+    }
+
+    /// A connection is gone, and its requests with it; what they asked for elsewhere goes on.
+    pub(super) fn closed(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        self.timers.clear(&Timer::Idle(id));
+        let open: Vec<Sequence> =
+            self.connections.get_mut(id).map(|connection| connection.pipeline.open().collect()).unwrap_or_default();
+        for sequence in open {
+            self.timers.clear(&Timer::Request(id, sequence));
+            self.parked.remove(&(id, sequence));
+            if let Some(UnderWay { mut gather, mut parts }) = self.requests.remove(&(id, sequence)) {
+                self.with_front(now, id, sequence, &mut parts, |front| gather.cancel(front));
+            }
+        }
+        self.held_back.retain(|(held, _)| *held != id);
+        self.connections.closed(id, effects);
+        self.begin_held_back(now, effects);
+    }
+
+    /// Begins what may begin on a connection.
+    pub(super) fn begin_requests(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        while self.connections.may_begin(id)
+            && let Some(connection) = self.connections.get_mut(id)
+            && let Some((sequence, frame)) = connection.pipeline.begin()
+        {
+            match api::parse(frame) {
+                Ok(request) if request.holds_records() && !self.connections.has_room() => {
+                    // It waits for the answers before it to leave; nothing else of its connection begins meanwhile.
+                    self.held_back.push_back((id, sequence));
+                    self.parked.insert((id, sequence), request);
+                }
+                Ok(request) => self.begin(now, id, sequence, request, effects),
+                Err(reason) => self.refuse(id, reason, effects),
+            }
+        }
+    }
+
+    /// Begins the requests that waited for room.
+    fn begin_held_back(&mut self, now: Now, effects: &mut Effects) {
+        while self.connections.has_room()
+            && let Some((id, sequence)) = self.held_back.pop_front()
+        {
+            if let Some(request) = self.parked.remove(&(id, sequence)) {
+                self.begin(now, id, sequence, request, effects);
+                self.begin_requests(now, id, effects);
+            }
+        }
+    }
+
+    fn begin(&mut self, now: Now, id: ConnectionId, sequence: Sequence, request: Request, effects: &mut Effects) {
+        let keeps_frame = request.keeps_frame();
+        let mut parts = 0;
+        let begun = self.with_front(now, id, sequence, &mut parts, |front| api::begin(front, request));
+        match begun {
+            None => {}
+            Some(Ok((gather, next))) => {
+                if let Some(gather) = gather {
+                    self.requests.insert((id, sequence), UnderWay { gather, parts });
+                }
+                if !keeps_frame && let Some(connection) = self.connections.get_mut(id) {
+                    let frame = connection.pipeline.release(sequence);
+                    self.connections.release(id, frame, effects);
+                }
+                self.go_on(now, id, sequence, Ok(next), effects);
+            }
+            Some(Err(refusal)) => self.go_on(now, id, sequence, Err(refusal), effects),
+        }
+    }
+
+    /// A piece of work for a request is done.
+    pub(super) fn replied(&mut self, now: Now, ticket: Ticket, reply: Reply, effects: &mut Effects) {
+        let (id, sequence) = (ticket.connection, ticket.sequence);
+        // The connection may be gone.
+        let Some(UnderWay { mut gather, mut parts }) = self.requests.remove(&(id, sequence)) else { return };
+        let next = self.with_front(now, id, sequence, &mut parts, |front| gather.reply(front, ticket.part, reply));
+        self.requests.insert((id, sequence), UnderWay { gather, parts });
+        if let Some(next) = next {
+            self.go_on(now, id, sequence, next, effects);
+        }
+    }
+
+    /// A request's deadline has come.
+    pub(super) fn request_due(&mut self, now: Now, id: ConnectionId, sequence: Sequence, effects: &mut Effects) {
+        let Some(UnderWay { mut gather, mut parts }) = self.requests.remove(&(id, sequence)) else { return };
+        let next = self.with_front(now, id, sequence, &mut parts, |front| gather.due(front));
+        self.requests.insert((id, sequence), UnderWay { gather, parts });
+        if let Some(next) = next {
+            self.go_on(now, id, sequence, next, effects);
+        }
+    }
+
+    /// Closes a connection on which nothing has happened for too long and nothing is under way.
+    pub(super) fn idle_due(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let until = connection.active.after_ms(self.node.connections_idle_max_ms);
+        if until <= now.instant && connection.pipeline.len() == 0 {
+            self.connections.close(id, effects);
+            return;
+        }
+        let again = if until <= now.instant { now.instant.after_ms(self.node.connections_idle_max_ms) } else { until };
+        self.timers.set(Timer::Idle(id), again);
+    }
+
+    /// Lets `act` work on a request with all that an API's handler sees, and hands out the calls that it makes.
+    fn with_front<T>(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        sequence: Sequence,
+        parts: &mut u32,
+        act: impl FnOnce(&mut Front<'_>) -> T,
+    ) -> Option<T> {
+        let client = self.connections.get_mut(id)?.client.clone();
+        let mut calls: Vec<(ShardId, Ticket, Call)> = Vec::new();
+        let mut deadline: Option<Instant> = None;
+        let mut front = Front {
+            now,
+            node: &self.node,
+            image: &self.image,
+            client: &client,
+            seed: self.seed,
+            shard: self.shard,
+            shards: self.shards,
+            sequence,
+            sessions: &mut self.sessions,
+            parts,
+            calls: &mut calls,
+            deadline: &mut deadline,
+        };
+        let result = act(&mut front);
+        self.hand_out(calls);
+        if let Some(deadline) = deadline {
+            self.timers.set(Timer::Request(id, sequence), deadline);
+        }
+        Some(result)
+    }
+
+    fn go_on(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        sequence: Sequence,
+        next: Result<Next, Refusal>,
+        effects: &mut Effects,
+    ) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let answer = match next {
+            Ok(Next::Wait) => return,
+            Ok(Next::Applied) => {
+                connection.pipeline.applied(sequence);
+                self.begin_requests(now, id, effects);
+                return;
+            }
+            Ok(Next::Answer(parts)) => Some(parts.into_vec()),
+            Ok(Next::Silent) => None,
+            Err(refusal) => {
+                self.refuse(id, format!("{refusal}"), effects);
+                return;
+            }
+        };
+        connection.pipeline.answered(sequence, answer);
+        self.requests.remove(&(id, sequence));
+        self.timers.clear(&Timer::Request(id, sequence));
+        while let Some(connection) = self.connections.get_mut(id)
+            && let Some((frame, answer)) = connection.pipeline.pop_answer()
+        {
+            self.connections.answer(id, frame, answer, effects);
+        }
+        self.begin_requests(now, id, effects);
+    }
+
+    /// Closes a connection, and says why.
+    fn refuse(&mut self, id: ConnectionId, reason: alloc::string::String, effects: &mut Effects) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            let peer = connection.client.peer;
+            effects.notice(Level::Debug, format!("The connection of {peer} is closed: {reason}"));
+        }
+        self.connections.close(id, effects);
+    }
+}
