@@ -30,19 +30,18 @@ extern crate alloc;
 
 pub mod api;
 pub mod budget;
+pub mod controller;
 pub mod coordinator;
 pub mod effect;
 pub mod event;
-<<<<<<< HEAD
-=======
 pub mod fetch;
->>>>>>> 68f22ff (wip shard)
 pub mod group;
 pub mod ids;
 pub mod limits;
 pub mod log;
 pub mod metadata;
 pub mod node;
+pub mod quorum;
 pub mod replica;
 pub mod rng;
 pub mod shard;

@@ -76,3 +76,9 @@ pub const PARTITIONS_CREATED_MAX: i64 = 10_000;
 
 /// The partitions of one topic at most.
 pub const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;
+
+/// What the frames of all connections may hold at once.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What answers may hold that have not left.
+pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;

@@ -1,8 +1,9 @@
 //! What a node's shards are configured with.
 
+use crate::controller::Defaults;
 use crate::group::GroupSettings;
 use crate::ids::NodeId;
-use crate::log::LogStoreConfig;
+use crate::log::{LogConfig, LogStoreConfig};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -16,6 +17,16 @@ pub struct NodeConfig {
     pub rack: Option<String>,
     /// The listeners, in the order of `listeners`.
     pub listeners: Vec<Listener>,
+    /// The paths of the log directories, in the order of `log.dirs`.
+    pub log_dirs: Vec<String>,
+    /// `cluster.id` of a new cluster; drawn where it is not set.
+    pub cluster_id: Option<String>,
+    /// What holds for a topic that says nothing else.
+    pub topic_defaults: Arc<LogConfig>,
+    /// What the configuration says of new topics.
+    pub topics: Defaults,
+    /// `auto.create.topics.enable`.
+    pub auto_create_topics: bool,
     /// The settings of logs; each shard gets its own number.
     pub logs: LogStoreConfig,
     /// The settings of groups.

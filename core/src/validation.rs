@@ -79,10 +79,13 @@ impl Rules {
 
     fn compression(&self, kind: CompressionType) -> Compression {
         match (kind, self.compression) {
-            (CompressionType::Gzip, TopicCompression::Gzip(level)) => Compression::Gzip { level },
-            (CompressionType::Lz4, TopicCompression::Lz4(level)) => Compression::Lz4 { level },
-            (CompressionType::Zstd, TopicCompression::Zstd(level)) => Compression::Zstd { level },
-            (kind, _) => Compression::from(kind),
+            (CompressionType::Gzip, TopicCompression::Gzip(level))
+            | (CompressionType::Lz4, TopicCompression::Lz4(level))
+            | (CompressionType::Zstd, TopicCompression::Zstd(level)) => {
+                // The level was checked when it was configured.
+                Compression::with_level(kind, level).unwrap_or(Compression::new(kind))
+            }
+            (kind, _) => Compression::new(kind),
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn begin(front: &mut Front<'_>, mut request: Request) -> Begun {
         return answer(&request, &response);
     }
     let mut response = ApiVersionsResponse { api_keys: TABLE.iter().map(entry).collect(), ..Default::default() };
-    front.image.features().describe(&mut response);
+    front.image.features.describe(&mut response, 1);
     answer(&request, &response)
 }
 

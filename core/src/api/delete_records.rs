@@ -26,7 +26,7 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
             return Err(ErrorCode::InvalidTopicException);
         }
         // Kafka refuses to cut what only compaction may shorten.
-        if !front.image.topic_config(&topic.name).cleanup_policy.deletes() {
+        if !topic.config.cleanup.delete {
             return Err(ErrorCode::PolicyViolation);
         }
         Ok((of, DeleteRecordsItem { partition: of, offset: Offset(partition.offset) }))

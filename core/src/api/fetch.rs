@@ -15,6 +15,7 @@ use crate::replica::{self, ReadCall, ReadItem, ReadResult, WatchItem};
 use crate::rng::Purpose;
 use crate::time::Instant;
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;

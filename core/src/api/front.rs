@@ -3,11 +3,12 @@
 use crate::api::message::Call;
 use crate::fetch::SessionCache;
 use crate::ids::{ConnectionId, ListenerIndex, ShardId, Ticket};
-use crate::metadata::MetadataImage;
+use crate::metadata::{BrokerImage, MetadataImage};
 use crate::node::NodeConfig;
 use crate::rng::Seed;
 use crate::time::{Instant, Now};
-use alloc::string::String;
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -33,6 +34,18 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether its answer may hold many records, so that it begins only where there is room for them.
+    #[must_use]
+    pub fn holds_records(&self) -> bool {
+        self.api == grete_protocol::ApiKey::Fetch
+    }
+
+    /// Whether the frame is held until the answer has left: its records are on their way into logs.
+    #[must_use]
+    pub fn keeps_frame(&self) -> bool {
+        self.api == grete_protocol::ApiKey::Produce
+    }
+
     /// The body's bytes.
     #[must_use]
     pub fn body(&self) -> &[u8] {
@@ -95,6 +108,21 @@ impl Front<'_> {
     pub(crate) fn call_again(&mut self, shard: ShardId, part: u32, call: Call) {
         let ticket = self.ticket(part);
         self.calls.push((shard, ticket, call));
+    }
+
+    /// Where this client reaches a broker. For the node that it is connected to, and where nothing is advertised, that is
+    /// the address that it has reached already.
+    pub(crate) fn address_of<'b>(&'b self, broker: &'b BrokerImage) -> (Cow<'b, str>, u16) {
+        let listener = self.node.listeners.get(usize::from(self.client.listener.0));
+        let advertised = listener.and_then(|listener| listener.advertised.as_ref());
+        if broker.id == self.node.node_id {
+            return match advertised {
+                Some((host, port)) => (Cow::Borrowed(host), *port),
+                None => (Cow::Owned(self.client.local.ip().to_canonical().to_string()), self.client.local.port()),
+            };
+        }
+        let endpoint = broker.endpoints.iter().find(|at| listener.is_some_and(|listener| *at.name == *listener.name));
+        endpoint.map_or((Cow::Borrowed(""), 0), |endpoint| (Cow::Borrowed(&endpoint.host), endpoint.port))
     }
 
     fn ticket(&self, part: u32) -> Ticket {

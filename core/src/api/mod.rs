@@ -4,14 +4,13 @@
 //! [`Call`](message::Call)s; the answers come back to its [`Gather`], which answers the client once it has them all.
 
 mod api_versions;
-mod controller;
+pub(crate) mod controller;
 mod delete_records;
 mod describe_log_dirs;
 mod describe_producers;
 mod fetch;
 mod find_coordinator;
 pub mod front;
-mod group;
 mod list_offsets;
 pub mod message;
 mod metadata;
@@ -43,7 +42,6 @@ pub(crate) enum Gather {
     DescribeProducers(describe_producers::Gather),
     Fetch(fetch::Gather),
     FindCoordinator(find_coordinator::Gather),
-    Group(group::Gather),
     ListOffsets(list_offsets::Gather),
     Metadata(metadata::Gather),
     OffsetForLeaderEpoch(offset_for_leader_epoch::Gather),
@@ -85,10 +83,9 @@ impl Gather {
             (Self::Fetch(gather), reply) => gather.reply(front, part, reply),
             (Self::Metadata(gather), reply) => gather.reply(front, reply),
             (Self::FindCoordinator(gather), reply) => gather.reply(front, reply),
-            (Self::Controller(gather), Reply::Controller(reply)) => gather.reply(front, *reply),
-            (Self::Group(gather), Reply::Group(reply)) => gather.reply(front, part, *reply),
+            (Self::Controller(gather), Reply::Controller(reply)) => gather.reply(reply),
             (Self::DeleteRecords(gather), Reply::Replica(reply)) => gather.reply(part, reply),
-            (Self::DescribeLogDirs(gather), reply) => gather.reply(front, part, reply),
+            (Self::DescribeLogDirs(gather), reply) => gather.reply(front, reply),
             (Self::DescribeProducers(gather), Reply::Replica(reply)) => gather.reply(part, reply),
             (Self::ListOffsets(gather), Reply::Replica(reply)) => gather.reply(part, reply),
             (Self::OffsetForLeaderEpoch(gather), Reply::Replica(reply)) => gather.reply(part, reply),
@@ -107,7 +104,6 @@ impl Gather {
             | Self::DescribeLogDirs(_)
             | Self::DescribeProducers(_)
             | Self::FindCoordinator(_)
-            | Self::Group(_)
             | Self::ListOffsets(_)
             | Self::Metadata(_)
             | Self::OffsetForLeaderEpoch(_)

@@ -47,7 +47,9 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
     let frame = request.frame.clone();
     let body = ProduceRequest::decode_exact(request.body(), request.version)?;
     let mut gather = Gather { acks: body.acks, topics: Vec::new(), results: Scatter::new(), request: request.clone() };
-    let whole = refuse_whole(front, &body);
+    let whole = refuse_whole(&body);
+    // Kafka's own tools may write to the topics that brokers keep their state in.
+    let is_admin = request.client_id.as_deref() == Some("__admin_client");
     let mut asked = ByShard::new();
     for topic in &body.topic_data {
         let resolved = resolve(front, request.version, topic);
@@ -58,7 +60,7 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
             let refused = match &resolved {
                 Err(error) => Some(*error),
                 Ok(_) if whole.is_some() => whole,
-                Ok(found) => refuse(front, *found, data.index, body.acks),
+                Ok(found) => refuse(front, *found, data.index, body.acks, is_admin),
             };
             match (refused, resolved) {
                 (None, Ok(topic)) => {
@@ -167,24 +169,23 @@ fn resolve(front: &Front<'_>, version: i16, topic: &TopicProduceData<'_>) -> Res
 }
 
 /// Why no record of the whole request is taken.
-fn refuse_whole(front: &Front<'_>, body: &ProduceRequest<'_>) -> Option<ErrorCode> {
+fn refuse_whole(body: &ProduceRequest<'_>) -> Option<ErrorCode> {
     if body.transactional_id.is_some() {
         // Transactions are not served yet; this is the error that every client takes as final.
         return Some(ErrorCode::TransactionalIdAuthorizationFailed);
     }
-    let _ = front;
     (!matches!(body.acks, -1..=1)).then_some(ErrorCode::InvalidRequiredAcks)
 }
 
 /// Why no record is taken for a partition of a topic that exists.
-fn refuse(front: &Front<'_>, topic: TopicId, index: i32, acks: i16) -> Option<ErrorCode> {
+fn refuse(front: &Front<'_>, topic: TopicId, index: i32, acks: i16, is_admin: bool) -> Option<ErrorCode> {
     let topic = front.image.topic(topic)?;
     let Some(partition) = topic.partitions.get(&PartitionIndex(index)) else {
         return Some(ErrorCode::UnknownTopicOrPartition);
     };
-    if topic.is_internal() && !front.is_admin(){
+    if topic.is_internal() && !is_admin {
         return Some(ErrorCode::InvalidTopicException);
     }
-    let in_sync_min = front.image.topic_config(&topic.name).min_in_sync_replicas;
-    (acks == -1 && (partition.isr.len() as i32) < in_sync_min).then_some(ErrorCode::NotEnoughReplicas)
+    let in_sync_min = topic.config.min_insync_replicas;
+    (acks == -1 && (partition.isr.len() as u32) < in_sync_min).then_some(ErrorCode::NotEnoughReplicas)
 }

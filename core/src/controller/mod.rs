@@ -16,7 +16,8 @@ mod topics;
 
 pub use producer_ids::PRODUCER_ID_BLOCK;
 pub use registration::Incarnation;
-pub use topics::{NewTopic, TopicRefusal};
+pub(crate) use topics::check_name;
+pub use topics::{CreatedTopic, NewTopic, TopicRefusal};
 
 use crate::ids::{NodeId, Offset, Ticket, Timestamp};
 use crate::metadata::{MetadataImage, record_version};
@@ -50,8 +51,6 @@ pub struct Defaults {
     pub num_partitions: i32,
     /// `default.replication.factor`.
     pub replication_factor: i16,
-    /// `auto.create.topics.enable`.
-    pub auto_create_topics: bool,
     /// `delete.topic.enable`.
     pub delete_topics: bool,
     /// `offsets.topic.num.partitions`.
@@ -78,8 +77,10 @@ pub enum Decided {
     Answer(Vec<Bytes>),
     /// Which of these topics exist now; the others with the reason.
     Topics(Vec<(alloc::string::String, Result<(), grete_protocol::ErrorCode>)>),
-    /// A block of producer ids: the first of them.
+    /// A block of producer ids: the first of them. To a client, the one that is its own.
     ProducerIds(i64),
+    /// The request cannot be read, or not be answered: why.
+    Refused(alloc::string::String),
     /// It is done.
     Done,
 }
@@ -165,6 +166,12 @@ impl Controller {
         let image = newest?;
         self.committed = image.clone();
         Some((image, answers))
+    }
+
+    /// Whether everything that was decided is committed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.pending.is_empty()
     }
 
     /// Asserts the invariants of the images.

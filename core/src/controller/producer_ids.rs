@@ -4,7 +4,7 @@ use super::{Controller, Decided, Decision};
 use alloc::vec;
 use grete_protocol::messages::MetadataRecord;
 use grete_protocol::messages::metadata::producer_ids_record::ProducerIdsRecord;
-use grete_protocol::wire::{BrokerId, ProducerId};
+use grete_protocol::wire::BrokerId;
 
 /// The number of ids in a block, as in Kafka.
 pub const PRODUCER_ID_BLOCK: i64 = 1000;
@@ -18,7 +18,7 @@ impl Controller {
         let record = ProducerIdsRecord {
             broker_id: BrokerId(self.node.0),
             broker_epoch: epoch,
-            next_producer_id: ProducerId(first + PRODUCER_ID_BLOCK),
+            next_producer_id: first + PRODUCER_ID_BLOCK,
             ..Default::default()
         };
         Decision { records: vec![MetadataRecord::ProducerIds(record)], decided: Decided::ProducerIds(first) }

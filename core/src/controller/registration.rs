@@ -52,14 +52,9 @@ impl Controller {
             log_dirs: incarnation.log_dirs.clone(),
             ..Default::default()
         };
-        let unfence = BrokerRegistrationChangeRecord {
-            broker_id: id,
-            broker_epoch: base.0,
-            fenced: -1,
-            ..Default::default()
-        };
-        let records =
-            vec![MetadataRecord::RegisterBroker(register), MetadataRecord::BrokerRegistrationChange(unfence)];
+        let unfence =
+            BrokerRegistrationChangeRecord { broker_id: id, broker_epoch: base.0, fenced: -1, ..Default::default() };
+        let records = vec![MetadataRecord::RegisterBroker(register), MetadataRecord::BrokerRegistrationChange(unfence)];
         Decision { records, decided: Decided::Done }
     }
 }

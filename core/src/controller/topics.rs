@@ -100,10 +100,7 @@ impl Controller {
     ) -> Result<CreatedTopic, TopicRefusal> {
         let name = topic.name.as_str();
         if name == "__cluster_metadata" {
-            return refuse(
-                ErrorCode::InvalidRequest,
-                "Creation of internal topic __cluster_metadata is prohibited.",
-            );
+            return refuse(ErrorCode::InvalidRequest, "Creation of internal topic __cluster_metadata is prohibited.");
         }
         check_name(name)?;
         if self.appended.topic_by_name(name).is_some() {
@@ -171,11 +168,15 @@ impl Controller {
             return refuse(ErrorCode::InvalidPartitions, text);
         }
         if count < there {
-            let text = format!("The topic {name} currently has {there} partition(s); {count} would not be an increase.");
+            let text =
+                format!("The topic {name} currently has {there} partition(s); {count} would not be an increase.");
             return refuse(ErrorCode::InvalidPartitions, text);
         }
         if count > PARTITIONS_PER_TOPIC_MAX {
-            return refuse(ErrorCode::InvalidPartitions, format!("A topic has at most {PARTITIONS_PER_TOPIC_MAX} partitions here."));
+            return refuse(
+                ErrorCode::InvalidPartitions,
+                format!("A topic has at most {PARTITIONS_PER_TOPIC_MAX} partitions here."),
+            );
         }
         let additional = (count - there) as usize;
         let replication_factor = topic.partitions.values().next().map_or(1, |partition| partition.replicas.len());

@@ -147,10 +147,7 @@ mod tests {
     fn each_request_carries_the_next_epoch() {
         let mut cache = cache();
         assert!(cache.try_insert(Instant(0), SessionId(5), session(0, 1)));
-        assert_eq!(
-            cache.resume(Instant(1), SessionId(6), SessionEpoch(1), false).err(),
-            Some(SessionError::NotFound)
-        );
+        assert_eq!(cache.resume(Instant(1), SessionId(6), SessionEpoch(1), false).err(), Some(SessionError::NotFound));
         assert!(cache.resume(Instant(1), SessionId(5), SessionEpoch(1), false).is_ok());
         assert_eq!(
             cache.resume(Instant(1), SessionId(5), SessionEpoch(1), false).err(),

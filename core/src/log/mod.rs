@@ -37,6 +37,7 @@ mod log;
 mod metadata;
 mod names;
 mod outcome;
+mod queries;
 mod read;
 mod round;
 mod segment;

@@ -5,9 +5,7 @@ use crate::log::LogConfig;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use grete_protocol::messages::api_versions_response::{
-    ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
-};
+use grete_protocol::messages::api_versions_response::{ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey};
 
 /// The metadata of a cluster, up to an offset of its log.
 #[derive(Clone, Debug, PartialEq)]

@@ -73,7 +73,7 @@ impl MetadataImage {
             MetadataRecord::FenceBroker(record) => self.change_broker(record.id, |broker| broker.fenced = true),
             MetadataRecord::UnfenceBroker(record) => self.change_broker(record.id, |broker| broker.fenced = false),
             MetadataRecord::ProducerIds(record) => {
-                self.producer_id_next = ProducerId(record.next_producer_id.0);
+                self.producer_id_next = ProducerId(record.next_producer_id);
                 Ok(())
             }
             MetadataRecord::ClearElr(record) => {
@@ -123,7 +123,7 @@ impl MetadataImage {
         let partition = PartitionImage {
             replicas: nodes(&record.replicas),
             directories: directories(&record.directories, record.replicas.len()),
-            isr: nodes(&record.isr),
+            isr: record.isr.iter().map(|id| NodeId(*id)).collect(),
             removing: nodes(&record.removing_replicas),
             adding: nodes(&record.adding_replicas),
             leader: NodeId(record.leader.0),

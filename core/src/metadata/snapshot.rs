@@ -8,11 +8,9 @@ use grete_protocol::messages::metadata::config_record::ConfigRecord;
 use grete_protocol::messages::metadata::feature_level_record::FeatureLevelRecord;
 use grete_protocol::messages::metadata::partition_record::PartitionRecord;
 use grete_protocol::messages::metadata::producer_ids_record::ProducerIdsRecord;
-use grete_protocol::messages::metadata::register_broker_record::{
-    BrokerEndpoint, BrokerFeature, RegisterBrokerRecord,
-};
+use grete_protocol::messages::metadata::register_broker_record::{BrokerEndpoint, BrokerFeature, RegisterBrokerRecord};
 use grete_protocol::messages::metadata::topic_record::TopicRecord;
-use grete_protocol::wire::{BrokerId, ProducerId, Uuid};
+use grete_protocol::wire::{BrokerId, Uuid};
 
 /// A record with the version that it is written in.
 pub type VersionedRecord<'a> = (MetadataRecord<'a>, i16);
@@ -64,7 +62,7 @@ impl MetadataImage {
             records.push(MetadataRecord::ProducerIds(ProducerIdsRecord {
                 broker_id: BrokerId(-1),
                 broker_epoch: -1,
-                next_producer_id: ProducerId(self.producer_id_next.0),
+                next_producer_id: self.producer_id_next.0,
                 ..Default::default()
             }));
         }
@@ -114,7 +112,7 @@ pub(crate) fn partition_record(topic: TopicId, index: PartitionIndex, partition:
         partition_id: index.0,
         topic_id: Uuid(topic.0),
         replicas: ids(&partition.replicas),
-        isr: ids(&partition.isr),
+        isr: partition.isr.iter().map(|node| node.0).collect(),
         removing_replicas: ids(&partition.removing),
         adding_replicas: ids(&partition.adding),
         leader: BrokerId(partition.leader.0),

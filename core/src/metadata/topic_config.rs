@@ -59,7 +59,9 @@ pub fn apply(config: &mut LogConfig, key: &str, value: &str) -> Result<(), Confi
                 _ => return Err(invalid("String must be one of: CreateTime, LogAppendTime")),
             }
         }
-        "cleanup.policy" => config.cleanup = cleanup(value).ok_or_else(|| invalid("String must be one of: compact, delete"))?,
+        "cleanup.policy" => {
+            config.cleanup = cleanup(value).ok_or_else(|| invalid("String must be one of: compact, delete"))?
+        }
         "durability" => {
             config.durability = match value {
                 "flush" => Durability::Flushed,

@@ -110,7 +110,8 @@ impl Boot {
                 failed: found.entries.as_ref().err().map(|error| error.message.to_string()),
             })
             .collect();
-        let read = dirs.iter().enumerate().filter(|(_, dir)| dir.has(META_PROPERTIES)).map(|(at, _)| Step::ReadMeta(at));
+        let read =
+            dirs.iter().enumerate().filter(|(_, dir)| dir.has(META_PROPERTIES)).map(|(at, _)| Step::ReadMeta(at));
         let mut steps: VecDeque<Step> = read.collect();
         let missing = dirs.iter().enumerate().filter(|(_, dir)| dir.failed.is_none() && !dir.has(META_PROPERTIES));
         steps.extend(missing.map(|(at, _)| Step::WriteMeta(at)));
@@ -215,10 +216,8 @@ impl Boot {
     /// What a new directory says of itself; draws what it does not know yet.
     fn meta(&mut self, at: usize) -> MetaProperties {
         let seed = self.seed;
-        let cluster_id = self
-            .cluster_id
-            .get_or_insert_with(|| Uuid(seed.uuid(Purpose::ClusterId, b"", 0)).to_string())
-            .clone();
+        let cluster_id =
+            self.cluster_id.get_or_insert_with(|| Uuid(seed.uuid(Purpose::ClusterId, b"", 0)).to_string()).clone();
         let directory_id = Uuid(seed.uuid(Purpose::DirectoryId, &(at as u64).to_be_bytes(), 0));
         if let Some(dir) = self.dirs.get_mut(at) {
             dir.directory = Some(directory_id);
@@ -258,7 +257,9 @@ impl Boot {
 
     fn finish(&mut self) -> BootOutcome {
         if let Some(reason) = self.dirs.first().and_then(|dir| dir.failed.clone()) {
-            return BootOutcome::Failed(format!("the first log directory, which holds the metadata, cannot be used: {reason}"));
+            return BootOutcome::Failed(format!(
+                "the first log directory, which holds the metadata, cannot be used: {reason}"
+            ));
         }
         let directories = self.dirs.iter().map(|dir| Directory {
             dir: dir.found.dir,

@@ -25,7 +25,9 @@ impl MetaProperties {
         let value = |key: &str| {
             let line = text.lines().filter(|line| !line.starts_with(['#', '!']));
             let value = line.filter_map(|line| line.split_once('=')).find(|(name, _)| name.trim() == key);
-            value.map(|(_, value)| value.trim().replace('\\', "")).ok_or_else(|| format!("meta.properties has no {key}"))
+            value
+                .map(|(_, value)| value.trim().replace('\\', ""))
+                .ok_or_else(|| format!("meta.properties has no {key}"))
         };
         let version = value("version")?;
         if version != "1" {

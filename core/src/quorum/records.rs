@@ -14,9 +14,7 @@ use grete_protocol::messages::metadata::feature_level_record::FeatureLevelRecord
 use grete_protocol::messages::snapshot_footer_record::SnapshotFooterRecord;
 use grete_protocol::messages::snapshot_header_record::SnapshotHeaderRecord;
 use grete_protocol::messages::voters_record::{Endpoint, KRaftVersionFeature, Voter, VotersRecord};
-use grete_protocol::records::{
-    BatchBuilder, BatchOptions, BatchView, ControlRecordType, RecordReader, control_batch,
-};
+use grete_protocol::records::{BatchBuilder, BatchOptions, BatchView, ControlRecordType, RecordReader, control_batch};
 use grete_protocol::wire::{BrokerId, Decoder, Encoder, Message, Uuid};
 
 /// The version of the frame around each metadata record.
@@ -36,7 +34,9 @@ pub fn metadata_batch(records: &[(MetadataRecord<'_>, i16)], epoch: i32, now: Ti
         encoder.uvarint(*version as u32);
         record.encode(&mut encoder, *version).expect("the controller writes what its version can say");
         let value = encoder.finish().to_contiguous();
-        builder.try_append(now.0, None, Some(&value), []).expect("a batch of metadata has no bound of its own");
+        builder
+            .try_append(now.0, None, Some(&value), core::iter::empty())
+            .expect("a batch of metadata has no bound of its own");
     }
     builder.build()
 }

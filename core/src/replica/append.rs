@@ -244,16 +244,20 @@ fn append_failed(error: &AppendError, segment_bytes: u32) -> AppendResult {
         AppendError::Unavailable(why) => (unavailable(*why), None),
         AppendError::Malformed => (ErrorCode::CorruptMessage, None),
         AppendError::LargerThanSegment { bytes, .. } => {
-            let text = format!("Message batch size is {bytes} bytes in append, which exceeds the maximum configured segment size of {segment_bytes}.");
+            let text = format!(
+                "Message batch size is {bytes} bytes in append, which exceeds the maximum configured segment size of {segment_bytes}."
+            );
             (ErrorCode::RecordListTooLarge, Some(text))
         }
         AppendError::OffsetsExhausted => (ErrorCode::UnknownServerError, None),
         AppendError::OutOfOrderSequence { producer, found, expected } => {
-            let text = format!("Out of order sequence number for producer {producer}: {found} came, {expected} was expected");
+            let text =
+                format!("Out of order sequence number for producer {producer}: {found} came, {expected} was expected");
             (ErrorCode::OutOfOrderSequenceNumber, Some(text))
         }
         AppendError::InvalidProducerEpoch { producer, found, current } => {
-            let text = format!("Epoch of producer {producer} is {found}, which is smaller than the last seen epoch {current}");
+            let text =
+                format!("Epoch of producer {producer} is {found}, which is smaller than the last seen epoch {current}");
             (ErrorCode::InvalidProducerEpoch, Some(text))
         }
         AppendError::CoordinatorFenced => (ErrorCode::TransactionCoordinatorFenced, None),

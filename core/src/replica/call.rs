@@ -2,7 +2,9 @@
 //!
 //! A call names several partitions of one shard; its answer has one result for each, in the same order.
 
-use crate::ids::{LeaderEpoch, LogDirIndex, Offset, PartitionIndex, ProducerEpoch, ProducerId, Timestamp, TopicPartition};
+use crate::ids::{
+    LeaderEpoch, LogDirIndex, Offset, PartitionIndex, ProducerEpoch, ProducerId, Timestamp, TopicPartition,
+};
 use crate::log::StoredBatch;
 use alloc::string::String;
 use alloc::sync::Arc;

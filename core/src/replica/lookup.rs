@@ -1,7 +1,8 @@
 //! Questions about offsets, and moving the start of a log.
 
 use super::{
-    DeleteRecordsItem, EpochEndItem, FoundOffset, ListOffsetsItem, ProducerDescription, Replicas, Reply, Work, unavailable,
+    DeleteRecordsItem, EpochEndItem, FoundOffset, ListOffsetsItem, ProducerDescription, Replicas, Reply, Work,
+    unavailable,
 };
 use crate::ids::{LeaderEpoch, Offset, Ticket, Timestamp, TopicPartition};
 use crate::log::{LogStore, LookupOutcome, ReadError, ReadTicket, TimestampOffset, TimestampQuery};
@@ -181,7 +182,9 @@ impl Replicas {
         for deletion in self.deletions.values_mut() {
             let results = &mut deletion.results;
             deletion.waiting.retain(|(item, at, _)| {
-                if *at == partition && let Some(slot) = results.get_mut(*item) {
+                if *at == partition
+                    && let Some(slot) = results.get_mut(*item)
+                {
                     *slot = Some(Err(error));
                 }
                 *at != partition

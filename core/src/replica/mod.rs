@@ -87,8 +87,7 @@ impl Replicas {
                 led.config = config;
             }
             None => {
-                let led =
-                    Partition { leader_epoch, config, queue: VecDeque::new(), own: VecDeque::new() };
+                let led = Partition { leader_epoch, config, queue: VecDeque::new(), own: VecDeque::new() };
                 self.partitions.insert(partition, led);
             }
         }

@@ -139,8 +139,11 @@ mod tests {
     fn a_flush_completes_what_lies_below_it() {
         let mut acks = Acknowledgements::default();
         for (end, part) in [(5, 0), (9, 1), (5, 2)] {
-            let result =
-                AppendResult::Done { base_offset: Offset(0), log_append_time: Timestamp(-1), log_start_offset: Offset(0) };
+            let result = AppendResult::Done {
+                base_offset: Offset(0),
+                log_append_time: Timestamp(-1),
+                log_start_offset: Offset(0),
+            };
             acks.push(partition(0), Waiting { end: Offset(end), ticket: ticket(part), item: 0, result });
             acks.check_invariants();
         }

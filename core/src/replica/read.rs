@@ -73,7 +73,8 @@ impl Replicas {
                 }
                 return;
             };
-            let begun = self.begin_read(work, &item, plan).unwrap_or_else(|error| Begun::Done(ReadResult::failed(error)));
+            let begun =
+                self.begin_read(work, &item, plan).unwrap_or_else(|error| Begun::Done(ReadResult::failed(error)));
             let Some(operation) = self.reads.get_mut(&ticket) else { return };
             match begun {
                 Begun::Done(result) => operation.push(result),

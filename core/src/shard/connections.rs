@@ -110,7 +110,8 @@ impl Connections {
         api_key: i16,
         effects: &mut Effects,
     ) -> Announcement {
-        let limit = if api_key == PRODUCE { self.frame_bytes_max } else { self.frame_bytes_max.min(FRAME_OTHER_BYTES_MAX) };
+        let limit =
+            if api_key == PRODUCE { self.frame_bytes_max } else { self.frame_bytes_max.min(FRAME_OTHER_BYTES_MAX) };
         let Some(length) = usize::try_from(length).ok().filter(|length| *length <= limit) else {
             return Announcement::Refused;
         };
@@ -224,7 +225,9 @@ impl Connections {
             return;
         }
         let by_id = &self.by_id;
-        let full = |id| by_id.get(id).is_some_and(|at: &Connection| at.pipeline.len() >= CONNECTION_REQUESTS_MAX);
+        let full = |id: &ConnectionId| {
+            by_id.get(id).is_some_and(|at: &Connection| at.pipeline.len() >= CONNECTION_REQUESTS_MAX)
+        };
         self.paused.retain(|id| {
             let stays = full(id);
             if !stays {

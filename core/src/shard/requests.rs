@@ -120,9 +120,7 @@ impl Shard {
         match begun {
             None => {}
             Some(Ok((gather, next))) => {
-                if let Some(gather) = gather {
-                    self.requests.insert((id, sequence), UnderWay { gather, parts });
-                }
+                self.requests.insert((id, sequence), UnderWay { gather, parts });
                 if !keeps_frame && let Some(connection) = self.connections.get_mut(id) {
                     let frame = connection.pipeline.release(sequence);
                     self.connections.release(id, frame, effects);

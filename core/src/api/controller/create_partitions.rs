@@ -40,13 +40,13 @@ pub(super) fn decide(controller: &mut Controller, request: &Request) -> Result<D
     }
     twice.append(&mut once);
     let response = CreatePartitionsResponse { results: twice, ..Default::default() };
-    Ok(Decision { records: if body.validate_only { Vec::new() } else { records }, decided: answered(request, &response)? })
+    Ok(Decision {
+        records: if body.validate_only { Vec::new() } else { records },
+        decided: answered(request, &response)?,
+    })
 }
 
-fn answer(
-    topic: &CreatePartitionsTopic<'_>,
-    result: Result<(), TopicRefusal>,
-) -> CreatePartitionsTopicResult<'static> {
+fn answer(topic: &CreatePartitionsTopic<'_>, result: Result<(), TopicRefusal>) -> CreatePartitionsTopicResult<'static> {
     let (error, message) = match result {
         Ok(()) => (ErrorCode::None, None),
         Err(refusal) => (refusal.error, refusal.message),

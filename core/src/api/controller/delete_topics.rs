@@ -22,7 +22,8 @@ struct Named {
 /// Decides on a DeleteTopics.
 pub(super) fn decide(controller: &mut Controller, request: &Request) -> Result<Decision, Refusal> {
     let body = DeleteTopicsRequest::decode_exact(request.body(), request.version)?;
-    let by_name = body.topic_names.iter().map(|name| Named { name: Some(String::from(name.as_str())), id: TopicId::ZERO });
+    let by_name =
+        body.topic_names.iter().map(|name| Named { name: Some(String::from(name.as_str())), id: TopicId::ZERO });
     let by_state = body.topics.iter().map(|topic| Named {
         name: topic.name.as_ref().map(|name| String::from(name.as_str())),
         id: TopicId(topic.topic_id.0),

@@ -40,6 +40,7 @@ impl Gather {
         match (self, decided) {
             (Self::Whole, Decided::Answer(parts)) => Ok(Next::Answer(parts.into_iter().collect())),
             (Self::ProducerId(request), Decided::ProducerIds(id)) => init_producer_id::answer(request, id),
+            (_, Decided::Refused(reason)) => Err(Refusal::Close(reason)),
             (gather, decided) => unreachable!("{gather:?} is not answered by {decided:?}"),
         }
     }

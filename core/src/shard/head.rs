@@ -1,0 +1,425 @@
+//! What only shard 0 has: the boot of the directories, the metadata log, the controller.
+
+use super::Shard;
+use super::message::Message;
+use crate::api;
+use crate::api::message::{ControllerCall, Reply};
+use crate::controller::{Controller, Decided, Decision, Incarnation, PRODUCER_ID_BLOCK};
+use crate::effect::{Effect, Effects, IoOp};
+use crate::event::{FoundFiles, IoOutput, IoResult};
+use crate::ids::{FileName, IoId, IoOwner, LeaderEpoch, LogDirIndex, Offset, ShardId, Ticket, TopicPartition};
+use crate::log::{LogConfig, ReadError, ReadTicket, Records};
+use crate::metadata::{Endpoint, MetadataImage};
+use crate::node::NodeConfig;
+use crate::quorum::{Boot, BootOutcome, Booted, Directory, bootstrap_records, leader_change, read_metadata_batch};
+use crate::replica::{Loaded, Loader, OwnAppend};
+use crate::rng::{Purpose, Seed};
+use crate::time::Now;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use grete_protocol::ErrorCode;
+use grete_protocol::wire::Uuid;
+
+/// The name of the metadata log's topic.
+const METADATA_TOPIC: &str = "__cluster_metadata";
+
+/// What shard 0 has more than others.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    phase: Phase,
+    /// What each shard goes by.
+    installed: Vec<Offset>,
+    /// Answers that leave once every shard goes by the metadata up to an offset.
+    answers: VecDeque<(Offset, Vec<(Ticket, Decided)>)>,
+    producer_ids: ProducerIds,
+    /// Questions for the space of directories that wait for the disk.
+    spaces: BTreeMap<Ticket, Spaces>,
+    asked_spaces: BTreeMap<IoId, (Ticket, LogDirIndex)>,
+    /// Counts the operations asked for after the boot.
+    io_next: u64,
+    appends: u64,
+}
+
+type Spaces = BTreeMap<LogDirIndex, Option<Result<(u64, u64), ErrorCode>>>;
+
+/// How far shard 0 is.
+#[derive(Clone, Debug)]
+enum Phase {
+    /// The directories are made ready.
+    Directories(Boot),
+    /// The metadata log is opened.
+    Opening(Booted),
+    /// The metadata log is read.
+    Loading(Booted, Loader, MetadataImage),
+    /// It controls the cluster. The directories are still to be announced, with the first image, once the node's
+    /// registration is durable.
+    Controlling(Controller, Option<Vec<Directory>>),
+}
+
+/// The producer ids that can be handed out.
+#[derive(Clone, Debug, Default)]
+struct ProducerIds {
+    next: i64,
+    end: i64,
+    asked: bool,
+    waiting: VecDeque<Ticket>,
+}
+
+/// Operations of the boot are numbered from 0, later ones from here.
+const IO_AFTER_BOOT: u64 = 1 << 32;
+
+impl Head {
+    pub(super) fn boot(node: &NodeConfig, shards: u16, seed: Seed, now: Now, found: &FoundFiles) -> Self {
+        let endpoint = node.listeners.first().map(|listener| {
+            let (host, port) = listener.advertised.clone().unwrap_or_else(|| ("localhost".to_string(), listener.port));
+            (String::from("CONTROLLER"), host, port)
+        });
+        let endpoint = endpoint.unwrap_or_default();
+        let boot = Boot::new(node.node_id, endpoint, seed, now.wall, found, node.cluster_id.clone());
+        Self {
+            phase: Phase::Directories(boot),
+            installed: vec![Offset(-1); usize::from(shards)],
+            answers: VecDeque::new(),
+            producer_ids: ProducerIds::default(),
+            spaces: BTreeMap::new(),
+            asked_spaces: BTreeMap::new(),
+            io_next: IO_AFTER_BOOT,
+            appends: 0,
+        }
+    }
+
+    pub(super) fn check_invariants(&self) {
+        if let Phase::Controlling(controller, _) = &self.phase {
+            controller.check_invariants();
+        }
+    }
+}
+
+impl Shard {
+    /// An operation on a directory's own files has ended.
+    pub(super) fn directory_io(&mut self, now: Now, io: IoId, result: IoResult, effects: &mut Effects) {
+        let Some(head) = &mut self.head else { return };
+        let Some((ticket, dir)) = head.asked_spaces.remove(&io) else {
+            self.advance_boot(now, Some(result), effects);
+            return;
+        };
+        let space = match result {
+            Ok(IoOutput::Space { total_bytes, usable_bytes }) => Ok((total_bytes, usable_bytes)),
+            Ok(_) | Err(_) => Err(ErrorCode::KafkaStorageError),
+        };
+        if let Some(spaces) = head.spaces.get_mut(&ticket) {
+            spaces.insert(dir, Some(space));
+            if spaces.values().all(Option::is_some) {
+                let spaces = head.spaces.remove(&ticket).unwrap_or_default();
+                let spaces = spaces.into_iter().filter_map(|(dir, space)| Some((dir, space?))).collect();
+                self.tell(ticket.shard, Message::Reply(ticket, Reply::Spaces(spaces)));
+            }
+        }
+    }
+
+    /// Asks for the space of each directory.
+    pub(super) fn ask_spaces(&mut self, ticket: Ticket, effects: &mut Effects) {
+        let directories = self.directories.clone();
+        let Some(head) = &mut self.head else { return };
+        let mut spaces = Spaces::new();
+        for directory in directories.iter() {
+            if directory.id.is_err() {
+                spaces.insert(directory.dir, Some(Err(ErrorCode::KafkaStorageError)));
+                continue;
+            }
+            let io = IoId { owner: IoOwner::Directory, number: head.io_next };
+            head.io_next += 1;
+            head.asked_spaces.insert(io, (ticket, directory.dir));
+            spaces.insert(directory.dir, None);
+            effects.push(Effect::Io { io, op: IoOp::Space { dir: FileName::new(directory.dir, "") } });
+        }
+        head.spaces.insert(ticket, spaces);
+    }
+
+    /// Goes on making the directories ready.
+    pub(super) fn advance_boot(&mut self, now: Now, completed: Option<IoResult>, effects: &mut Effects) {
+        let Some(Head { phase: Phase::Directories(boot), .. }) = &mut self.head else { return };
+        match boot.advance(completed, effects) {
+            BootOutcome::Waits => {}
+            BootOutcome::Failed(reason) => effects.push(Effect::Failed { reason }),
+            BootOutcome::Done(booted) => {
+                let config = Arc::new(LogConfig { retention_ms: -1, retention_bytes: -1, ..LogConfig::default() });
+                let partition = TopicPartition::CLUSTER_METADATA;
+                self.store.open(now, partition, METADATA_TOPIC, LogDirIndex(0), config.clone());
+                self.replicas.lead(partition, LeaderEpoch(booted.epoch), config);
+                let open = self.store.state(partition).is_ok();
+                if let Some(head) = &mut self.head {
+                    head.phase = Phase::Opening(booted);
+                }
+                if open {
+                    self.metadata_opened(now, effects);
+                }
+            }
+        }
+    }
+
+    /// The metadata log can be read.
+    pub(super) fn metadata_opened(&mut self, now: Now, effects: &mut Effects) {
+        let Some(head) = &mut self.head else { return };
+        let Phase::Opening(booted) = &head.phase else { return };
+        match Loader::new(&self.store, TopicPartition::CLUSTER_METADATA, Offset::ZERO) {
+            Ok(loader) => {
+                let image = MetadataImage::new(&booted.cluster_id, self.node.topic_defaults.clone());
+                head.phase = Phase::Loading(booted.clone(), loader, image);
+                self.load_metadata(now, None, effects);
+            }
+            Err(error) => {
+                effects.push(Effect::Failed { reason: format!("the metadata log cannot be used: {error}") });
+            }
+        }
+    }
+
+    /// A read has ended; whether it was for the metadata.
+    pub(super) fn head_read(
+        &mut self,
+        now: Now,
+        ticket: ReadTicket,
+        result: &Result<Records, ReadError>,
+        effects: &mut Effects,
+    ) -> bool {
+        let Some(Head { phase: Phase::Loading(_, loader, _), .. }) = &mut self.head else { return false };
+        if !loader.awaits(ticket) {
+            return false;
+        }
+        let loaded = loader.brought(result.clone());
+        self.load_metadata(now, Some(loaded), effects);
+        true
+    }
+
+    fn load_metadata(&mut self, now: Now, mut brought: Option<Loaded>, effects: &mut Effects) {
+        loop {
+            let Some(Head { phase: Phase::Loading(_, loader, image), .. }) = &mut self.head else { return };
+            let loaded = match brought.take() {
+                Some(loaded) => loaded,
+                None => loader.advance(&mut self.store, effects),
+            };
+            match loaded {
+                Loaded::Waits => return,
+                Loaded::Batches(records) => {
+                    if let Err(reason) = replay(image, &records) {
+                        effects.push(Effect::Failed { reason: format!("the metadata log cannot be read: {reason}") });
+                        return;
+                    }
+                }
+                Loaded::Failed(error) => {
+                    effects.push(Effect::Failed { reason: format!("the metadata log cannot be read: {error}") });
+                    return;
+                }
+                Loaded::Done => return self.register(now, effects),
+            }
+        }
+    }
+
+    /// Becomes the controller, and registers the node.
+    fn register(&mut self, now: Now, effects: &mut Effects) {
+        let Some(head) = &mut self.head else { return };
+        let Phase::Loading(booted, _, image) = &head.phase else { return };
+        let booted = booted.clone();
+        let mut image = image.clone();
+        image.controller = self.node.node_id;
+        image.epoch = booted.epoch;
+        let is_new = image.features.levels.is_empty();
+        let directory = booted.directories.first().and_then(|dir| dir.id.clone().ok()).unwrap_or(Uuid::ZERO);
+        let batch = leader_change(self.node.node_id.0, directory, booted.epoch, now.wall);
+        let controller = Controller::new(self.node.node_id, booted.epoch, self.seed, self.node.topics, image);
+        let incarnation = Incarnation {
+            id: Uuid(self.seed.uuid(Purpose::IncarnationId, b"", 0)),
+            endpoints: self.node.listeners.iter().map(endpoint).collect(),
+            rack: self.node.rack.clone(),
+            log_dirs: booted.directories.iter().filter_map(|directory| directory.id.clone().ok()).collect(),
+        };
+        head.phase = Phase::Controlling(controller, Some(booted.directories));
+        self.append_metadata(now, batch, effects);
+        if is_new {
+            let records = bootstrap_records().into_iter().map(|(record, _)| record).collect();
+            self.decide(now, Decision { records, decided: Decided::Done }, None, effects);
+        }
+        let base = self.metadata_end();
+        if let Some(Head { phase: Phase::Controlling(controller, _), .. }) = &self.head {
+            let decision = controller.register(base, &incarnation);
+            self.decide(now, decision, None, effects);
+        }
+    }
+
+    fn controller_mut(&mut self) -> Option<&mut Controller> {
+        match &mut self.head.as_mut()?.phase {
+            Phase::Controlling(controller, _) => Some(controller),
+            Phase::Directories(_) | Phase::Opening(_) | Phase::Loading(..) => None,
+        }
+    }
+
+    fn metadata_end(&self) -> Offset {
+        self.store.state(TopicPartition::CLUSTER_METADATA).map_or(Offset::ZERO, |state| state.log_end)
+    }
+
+    /// Something is asked of the controller.
+    pub(super) fn controller_call(&mut self, now: Now, ticket: Ticket, call: ControllerCall, effects: &mut Effects) {
+        match call {
+            ControllerCall::Request(request) => {
+                let Some(controller) = self.controller_mut() else { return };
+                match api::controller::decide(controller, now, &request) {
+                    Ok(decision) => self.decide(now, decision, Some(ticket), effects),
+                    Err(refusal) => {
+                        let reply = Reply::Controller(Decided::Refused(refusal.to_string()));
+                        self.tell(ticket.shard, Message::Reply(ticket, reply));
+                    }
+                }
+            }
+            ControllerCall::EnsureTopics(names) => {
+                let Some(controller) = self.controller_mut() else { return };
+                let decision = controller.ensure_topics(&names);
+                self.decide(now, decision, Some(ticket), effects);
+            }
+            ControllerCall::ProducerId => {
+                if let Some(head) = &mut self.head {
+                    head.producer_ids.waiting.push_back(ticket);
+                    self.hand_out_producer_ids(now, effects);
+                }
+            }
+        }
+    }
+
+    /// Hands out producer ids as far as there are some, and asks for more.
+    fn hand_out_producer_ids(&mut self, now: Now, effects: &mut Effects) {
+        let Some(head) = &mut self.head else { return };
+        let mut answered = Vec::new();
+        let ids = &mut head.producer_ids;
+        while ids.next < ids.end
+            && let Some(ticket) = ids.waiting.pop_front()
+        {
+            answered.push((ticket, ids.next));
+            ids.next += 1;
+        }
+        let more = !ids.waiting.is_empty() && !ids.asked;
+        ids.asked |= more;
+        for (ticket, id) in answered {
+            self.tell(ticket.shard, Message::Reply(ticket, Reply::Controller(Decided::ProducerIds(id))));
+        }
+        if more && let Some(controller) = self.controller_mut() {
+            let decision = controller.allocate_producer_ids();
+            self.decide(now, decision, None, effects);
+        }
+    }
+
+    /// Appends a decision; what it tells leaves later.
+    fn decide(&mut self, now: Now, decision: Decision, ticket: Option<Ticket>, effects: &mut Effects) {
+        // A block of producer ids is for this shard itself.
+        let ids = match &decision.decided {
+            Decided::ProducerIds(first) => Some(*first),
+            _ => None,
+        };
+        let base = self.metadata_end();
+        let ticket = ticket.or_else(|| ids.map(|_| self.own_ticket()));
+        let Some(controller) = self.controller_mut() else { return };
+        match controller.take(now.wall, base, decision, ticket) {
+            Ok(batch) => self.append_metadata(now, batch, effects),
+            Err(Some((ticket, decided))) => {
+                self.tell(ticket.shard, Message::Reply(ticket, Reply::Controller(decided)));
+            }
+            Err(None) => {}
+        }
+    }
+
+    /// Stands for this shard where the controller answers itself: no connection has the number 0.
+    fn own_ticket(&self) -> Ticket {
+        Ticket { shard: self.shard, connection: crate::ids::ConnectionId(0), sequence: 0, part: 0 }
+    }
+
+    fn append_metadata(&mut self, now: Now, batch: Bytes, effects: &mut Effects) {
+        let Some(head) = &mut self.head else { return };
+        let append = OwnAppend(head.appends);
+        head.appends += 1;
+        let appended = self.with_replicas(now, effects, |replicas, work| {
+            replicas.append_own(work, TopicPartition::CLUSTER_METADATA, append, batch)
+        });
+        if let Err(error) = appended {
+            effects.push(Effect::Failed { reason: format!("the metadata log cannot be written: {error}") });
+        }
+    }
+
+    /// More of the metadata log is durable, or cannot be.
+    pub(super) fn metadata_committed(&mut self, now: Now, outcome: Result<(), ErrorCode>, effects: &mut Effects) {
+        if let Err(error) = outcome {
+            effects.push(Effect::Failed { reason: format!("the metadata log cannot be written: {error}") });
+            return;
+        }
+        let end = self.store.state(TopicPartition::CLUSTER_METADATA).map_or(Offset::ZERO, |state| state.durable_end);
+        let Some(head) = &mut self.head else { return };
+        let Phase::Controlling(controller, directories) = &mut head.phase else { return };
+        let Some((image, answers)) = controller.committed_to(end) else { return };
+        head.answers.push_back((image.end, answers));
+        let message = match directories.take_if(|_| controller.is_settled()) {
+            Some(directories) => Message::Boot(Arc::new(directories), image),
+            None if directories.is_some() => return,
+            None => Message::Image(image),
+        };
+        for shard in 0..self.shards {
+            self.tell(ShardId(shard), message.clone());
+        }
+    }
+
+    /// A shard goes by the metadata up to `end`.
+    pub(super) fn installed(&mut self, now: Now, from: ShardId, end: Offset, effects: &mut Effects) {
+        if let Some(head) = &mut self.head
+            && let Some(installed) = head.installed.get_mut(usize::from(from.0))
+        {
+            *installed = end.max(*installed);
+        }
+        let Some(head) = &mut self.head else { return };
+        let all = head.installed.iter().min().copied().unwrap_or(Offset(-1));
+        let mut free = Vec::new();
+        while let Some((_, answers)) = head.answers.pop_front_if(|(end, _)| *end <= all) {
+            free.extend(answers);
+        }
+        let own = self.own_ticket();
+        for (ticket, decided) in free {
+            match decided {
+                Decided::ProducerIds(first) if ticket == own => self.add_producer_ids(now, first, effects),
+                decided => self.tell(ticket.shard, Message::Reply(ticket, Reply::Controller(decided))),
+            }
+        }
+    }
+
+    /// A block of producer ids is this node's.
+    fn add_producer_ids(&mut self, now: Now, first: i64, effects: &mut Effects) {
+        if let Some(head) = &mut self.head {
+            let waiting = core::mem::take(&mut head.producer_ids.waiting);
+            head.producer_ids = ProducerIds { next: first, end: first + PRODUCER_ID_BLOCK, asked: false, waiting };
+        }
+        self.hand_out_producer_ids(now, effects);
+    }
+
+    /// A log directory is out of service. Without the one that holds the metadata the node cannot go on.
+    pub(super) fn dir_offline(&mut self, dir: LogDirIndex, reason: &str, effects: &mut Effects) {
+        if self.head.is_some() && dir == LogDirIndex(0) {
+            let reason = format!("the log directory that holds the metadata has failed: {reason}");
+            effects.push(Effect::Failed { reason });
+        }
+    }
+}
+
+/// Applies what was read of the metadata log.
+fn replay(image: &mut MetadataImage, records: &Records) -> Result<(), String> {
+    for batch in &records.batches {
+        let bytes = batch.parts.concat();
+        read_metadata_batch(&bytes, |offset, record| image.replay(offset, record).map_err(|error| error.to_string()))?;
+        image.end = batch.last_offset.plus(1);
+    }
+    Ok(())
+}
+
+/// A listener as the node registers it.
+fn endpoint(listener: &crate::node::Listener) -> Endpoint {
+    let (host, port) = listener.advertised.clone().unwrap_or_else(|| ("localhost".to_string(), listener.port));
+    Endpoint { name: listener.name.as_str().into(), host: host.into(), port, security_protocol: 0 }
+}

@@ -1,0 +1,80 @@
+//! A new image of the metadata: what this shard leads by it, and no longer.
+
+use super::message::Message;
+use super::{Shard, Stage};
+use crate::effect::{Effect, Effects};
+use crate::ids::{LogDirIndex, PartitionIndex, ShardId, TopicPartition};
+use crate::metadata::{MetadataImage, PartitionImage, TopicImage};
+use crate::time::Now;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+impl Shard {
+    /// Goes by this image from now on.
+    pub(super) fn install(&mut self, now: Now, image: Arc<MetadataImage>, effects: &mut Effects) {
+        let before = core::mem::replace(&mut self.image, image.clone());
+        for (id, topic) in &image.topics {
+            // What is shared with the image before has not changed.
+            if before.topics.get(id).is_some_and(|known| Arc::ptr_eq(known, topic)) {
+                continue;
+            }
+            for (index, partition) in &topic.partitions {
+                self.lead(now, topic, *index, partition);
+            }
+        }
+        let gone: Vec<TopicPartition> = before
+            .topics
+            .iter()
+            .filter(|(id, _)| !image.topics.contains_key(id))
+            .flat_map(|(id, topic)| {
+                topic.partitions.keys().map(|index| TopicPartition { topic: *id, partition: *index })
+            })
+            .filter(|partition| self.replicas.leads(*partition))
+            .collect();
+        for partition in gone {
+            self.with_replicas(now, effects, |replicas, work| replicas.resign(work, partition));
+            self.store.delete(partition, effects);
+        }
+        self.tell(ShardId(0), Message::Installed(image.end));
+    }
+
+    fn lead(&mut self, now: Now, topic: &TopicImage, index: PartitionIndex, image: &PartitionImage) {
+        let partition = TopicPartition { topic: topic.id, partition: index };
+        let place = image.replicas.iter().position(|replica| *replica == self.node.node_id);
+        let Some(place) = place.filter(|_| partition.shard(self.shards) == self.shard) else { return };
+        if !self.replicas.leads(partition) {
+            let dir = image.directories.get(place).and_then(|id| self.directory(id)).unwrap_or(LogDirIndex(0));
+            self.store.open(now, partition, &topic.name, dir, topic.config.clone());
+            let opening = self.store.state(partition) == Err(crate::log::Unavailable::Opening);
+            if let Stage::Opening(waiting) = &mut self.stage {
+                *waiting += usize::from(opening);
+            }
+        }
+        self.replicas.lead(partition, image.leader_epoch, topic.config.clone());
+    }
+
+    fn directory(&self, id: &[u8; 16]) -> Option<LogDirIndex> {
+        let found = self.directories.iter().find(|directory| directory.id.as_ref().is_ok_and(|own| own.0 == *id));
+        found.map(|directory| directory.dir)
+    }
+
+    /// A log can be used, or will not be.
+    pub(super) fn log_opened(&mut self, now: Now, partition: TopicPartition, effects: &mut Effects) {
+        if partition == TopicPartition::CLUSTER_METADATA {
+            self.metadata_opened(now, effects);
+            return;
+        }
+        if let Stage::Opening(waiting) = &mut self.stage {
+            *waiting = waiting.saturating_sub(1);
+        }
+        self.opened_logs(effects);
+    }
+
+    /// Serves, once all logs are open.
+    pub(super) fn opened_logs(&mut self, effects: &mut Effects) {
+        if self.stage == Stage::Opening(0) {
+            self.stage = Stage::Serving;
+            effects.push(Effect::Ready);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What the shards of a node say to each other.
+
+use crate::api::message::{Call, Reply};
+use crate::effect::ShardMessage;
+use crate::ids::{Offset, Ticket};
+use crate::metadata::MetadataImage;
+use crate::quorum::Directory;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// A message from one shard to another, or to itself.
+#[derive(Clone, Debug)]
+pub(super) enum Message {
+    /// Do a piece of work.
+    Call(Ticket, Call),
+    /// It is done.
+    Reply(Ticket, Reply),
+    /// From shard 0: the directories are ready. Open what is yours of this image, and serve.
+    Boot(Arc<Vec<Directory>>, Arc<MetadataImage>),
+    /// From shard 0: this is the metadata now.
+    Image(Arc<MetadataImage>),
+    /// To shard 0: the metadata up to this offset is what the shard goes by.
+    Installed(Offset),
+}
+
+impl Message {
+    /// As a runtime carries it.
+    pub(super) fn wrap(self) -> ShardMessage {
+        ShardMessage(Arc::new(self))
+    }
+
+    /// From what a runtime carried.
+    pub(super) fn unwrap(carried: ShardMessage) -> Self {
+        let message = carried.0.downcast::<Self>();
+        let message = message.expect("shards of one node send each other messages of one kind");
+        Arc::try_unwrap(message).unwrap_or_else(|shared| (*shared).clone())
+    }
+}

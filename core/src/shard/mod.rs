@@ -1,0 +1,240 @@
+//! A shard: one of the state machines that a node consists of. It owns connections, partitions and timers, and runs on one
+//! core; shard 0 also has the controller and the files of whole directories.
+//!
+//! Invariants:
+//! 1. A step never blocks, and does what its events ask for and no more: all work is bounded by them.
+//! 2. What one shard needs of another it asks for by message; with one request outstanding in the world, any number of
+//!    shards gives the same answers.
+//! 3. A piece of work is answered once.
+
+mod config;
+mod connections;
+mod head;
+mod install;
+mod message;
+mod pipeline;
+mod requests;
+mod work;
+
+pub use config::ShardConfig;
+
+use crate::api::front::{Client, Request};
+use crate::api::message::Call;
+use crate::effect::{Effect, Effects};
+use crate::event::{Event, FoundFiles};
+use crate::fetch::SessionCache;
+use crate::ids::{ConnectionId, IoOwner, ShardId, Ticket};
+use crate::limits::{ANSWER_BYTES_MAX, FRAME_BYTES_MAX};
+use crate::log::{LogStore, LogStoreConfig};
+use crate::metadata::MetadataImage;
+use crate::node::NodeConfig;
+use crate::quorum::Directory;
+use crate::replica::Replicas;
+use crate::rng::Seed;
+use crate::time::{Instant, Now};
+use crate::timer::Timers;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use connections::Connections;
+use core::time::Duration;
+use head::Head;
+use message::Message;
+use pipeline::Sequence;
+use requests::{Timer, UnderWay};
+
+/// A shard.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    shard: ShardId,
+    shards: u16,
+    node: Arc<NodeConfig>,
+    seed: Seed,
+    stage: Stage,
+    directories: Arc<Vec<Directory>>,
+    image: Arc<MetadataImage>,
+    store: LogStore,
+    replicas: Replicas,
+    connections: Connections,
+    requests: BTreeMap<(ConnectionId, Sequence), UnderWay>,
+    /// Requests that wait for answers to leave before they begin, in their order.
+    held_back: VecDeque<(ConnectionId, Sequence)>,
+    parked: BTreeMap<(ConnectionId, Sequence), Request>,
+    sessions: SessionCache,
+    timers: Timers<Timer>,
+    /// What this shard has told itself.
+    inbox: VecDeque<Message>,
+    /// What is said to other shards.
+    outbox: Vec<(ShardId, Message)>,
+    /// Shard 0 only.
+    head: Option<Head>,
+}
+
+/// How far a shard is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It waits for the directories and the metadata.
+    Booting,
+    /// Its logs are being opened: so many are not yet.
+    Opening(usize),
+    Serving,
+    Stopping,
+    Stopped,
+}
+
+impl Shard {
+    /// Begins a shard's life. What it needs of the disk it asks for by effects.
+    pub fn boot(config: ShardConfig, seed: Seed, found: FoundFiles, now: Now, effects: &mut Effects) -> Self {
+        let ShardConfig { shard, shards, node } = config;
+        assert!(shard.0 < shards, "a shard is one of the node's");
+        let logs = LogStoreConfig { shard, shards, ..node.logs.clone() };
+        let image = Arc::new(MetadataImage::new("", node.topic_defaults.clone()));
+        let share = |bytes: usize| bytes / usize::from(shards);
+        let slots = node.fetch_sessions_max / usize::from(shards);
+        let eviction = Duration::from_millis(node.fetch_session_eviction_ms);
+        let mut this = Self {
+            shard,
+            shards,
+            seed,
+            stage: Stage::Booting,
+            directories: Arc::default(),
+            image,
+            store: LogStore::boot(logs, &found),
+            replicas: Replicas::default(),
+            connections: Connections::new(share(FRAME_BYTES_MAX), share(ANSWER_BYTES_MAX), node.request_bytes_max),
+            requests: BTreeMap::new(),
+            held_back: VecDeque::new(),
+            parked: BTreeMap::new(),
+            sessions: SessionCache::new(slots, eviction),
+            timers: Timers::default(),
+            inbox: VecDeque::new(),
+            outbox: Vec::new(),
+            head: (shard == ShardId(0)).then(|| Head::boot(&node, shards, seed, now, &found)),
+            node,
+        };
+        this.advance_boot(now, None, effects);
+        this.settle(now, effects);
+        this
+    }
+
+    /// Takes what has happened, at one moment.
+    pub fn step(&mut self, now: Now, events: &mut VecDeque<Event>, effects: &mut Effects) {
+        while let Some(event) = events.pop_front() {
+            self.event(now, event, effects);
+            self.pump(now, effects);
+        }
+        while let Some(timer) = self.timers.pop_due(now.instant) {
+            match timer {
+                Timer::Request(id, sequence) => self.request_due(now, id, sequence, effects),
+                Timer::Idle(id) => self.idle_due(now, id, effects),
+            }
+            self.pump(now, effects);
+        }
+        self.settle(now, effects);
+    }
+
+    /// When the shard wants a step though nothing happens.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Asserts the invariants of the whole state.
+    pub fn check_invariants(&self) {
+        self.store.check_invariants();
+        self.replicas.check_invariants();
+        self.connections.check_invariants();
+        self.sessions.check_invariants();
+        self.timers.check_invariants();
+        self.image.check_invariants();
+        if let Some(head) = &self.head {
+            head.check_invariants();
+        }
+    }
+
+    fn event(&mut self, now: Now, event: Event, effects: &mut Effects) {
+        match event {
+            Event::Opened { connection, listener, peer, local } => {
+                self.opened(now, Client { connection, listener, peer, local }, effects);
+            }
+            Event::Announced { connection, length, api_key, .. } => {
+                self.announced(connection, length, api_key, effects)
+            }
+            Event::Frame { connection, frame } => self.frame(now, connection, frame, effects),
+            Event::Closed { connection } => self.closed(now, connection, effects),
+            Event::Sent { connection, length } => self.sent(now, connection, length, effects),
+            Event::Io { io, result } => match io.owner {
+                IoOwner::Log => self.store.on_io(io, result, effects),
+                IoOwner::Directory => self.directory_io(now, io, result, effects),
+            },
+            Event::JobDone { job, output } => self.job_done(now, job, output, effects),
+            Event::FromShard { from, message } => self.receive(now, from, Message::unwrap(message), effects),
+            Event::Shutdown => self.shutdown(effects),
+        }
+    }
+
+    /// Does all that can be done without the world.
+    fn pump(&mut self, now: Now, effects: &mut Effects) {
+        loop {
+            if let Some(message) = self.inbox.pop_front() {
+                self.receive(now, self.shard, message, effects);
+            } else if let Some(event) = self.store.next_event() {
+                self.log_event(now, event, effects);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Ends a step: what was appended goes to the disk, what was said to other shards.
+    fn settle(&mut self, now: Now, effects: &mut Effects) {
+        self.pump(now, effects);
+        self.store.end_step(effects);
+        self.pump(now, effects);
+        for (to, message) in self.outbox.drain(..) {
+            effects.push(Effect::ToShard { to, message: message.wrap() });
+        }
+    }
+
+    fn receive(&mut self, now: Now, from: ShardId, message: Message, effects: &mut Effects) {
+        match message {
+            Message::Call(ticket, call) => self.call(now, ticket, call, effects),
+            Message::Reply(ticket, reply) => self.replied(now, ticket, reply, effects),
+            Message::Boot(directories, image) => {
+                self.directories = directories;
+                self.stage = Stage::Opening(0);
+                self.install(now, image, effects);
+                self.opened_logs(effects);
+            }
+            Message::Image(image) => self.install(now, image, effects),
+            Message::Installed(end) => self.installed(now, from, end, effects),
+        }
+    }
+
+    /// Says something to a shard, which may be this one.
+    fn tell(&mut self, to: ShardId, message: Message) {
+        if to == self.shard {
+            self.inbox.push_back(message);
+        } else {
+            self.outbox.push((to, message));
+        }
+    }
+
+    /// Hands out the calls that a request makes.
+    fn hand_out(&mut self, calls: Vec<(ShardId, Ticket, Call)>) {
+        for (shard, ticket, call) in calls {
+            self.tell(shard, Message::Call(ticket, call));
+        }
+    }
+
+    fn shutdown(&mut self, effects: &mut Effects) {
+        if matches!(self.stage, Stage::Stopping | Stage::Stopped) {
+            return;
+        }
+        self.stage = Stage::Stopping;
+        let open: Vec<ConnectionId> = self.connections.iter().map(|(id, _)| id).collect();
+        open.into_iter().for_each(|id| self.connections.close(id, effects));
+        self.stage = Stage::Stopped;
+        effects.push(Effect::Stopped);
+    }
+}
