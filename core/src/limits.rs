@@ -35,6 +35,10 @@ pub const GROUP_MEMBERS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Ids of one group that were given to clients who have not joined with them yet.
 pub const GROUP_PENDING_MEMBERS_MAX: usize = 10_000;
 
+/// The bytes of any one name that groups deal in: names, ids and strategies. It is what a string of a record can hold, less
+/// what is added to make an id unique.
+pub const GROUP_NAME_BYTES_MAX: usize = i16::MAX as usize - 64;
+
 /// Groups of one coordinator.
 pub const GROUPS_MAX: usize = 100_000;
 

@@ -250,7 +250,7 @@ impl World {
         match client.state {
             ClientState::Out => self.heartbeat(index, client.before),
             ClientState::Joining => self.join(index),
-            ClientState::Joined { .. } => self.sync(index, &[], client.before),
+            ClientState::Joined { .. } => self.sync(index, &[], client.generation - 1),
             // Another assignment than before: whoever is the leader sends one that nobody may ever see, if it sent one.
             ClientState::Syncing | ClientState::Stable(_) => self.sync(index, &[], client.generation),
         }
@@ -336,12 +336,13 @@ impl World {
             partitions: vec![OffsetToCommit {
                 partition: PartitionIndex(partition),
                 offset: Offset(offset),
-                leader_epoch: LeaderEpoch(-1),
+                leader_epoch: LeaderEpoch(partition),
                 metadata: "",
             }],
         };
         let now = self.now();
-        self.coordinator.commit_offsets(now, ticket, GROUP, committer, -1, &[to_commit], &self.topics);
+        let retention_ms = if offset % 4 == 0 { 1_000_000 } else { -1 };
+        self.coordinator.commit_offsets(now, ticket, GROUP, committer, retention_ms, &[to_commit], &self.topics);
     }
 
     fn pass(&mut self, ms: i64) {

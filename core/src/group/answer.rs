@@ -277,8 +277,12 @@ impl Answer {
                 }
                 Self::CommitOffsets(topics)
             }
-            Self::FetchOffsets(group) => {
-                Self::FetchOffsets(FetchedGroup { group: group.group, error, topics: Vec::new() })
+            Self::FetchOffsets(mut group) => {
+                group.error = error;
+                for offset in group.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+                    *offset = FetchedOffset::none(offset.partition, error);
+                }
+                Self::FetchOffsets(group)
             }
             Self::DeleteOffsets(_) => Self::DeleteOffsets(DeleteOffsetsAnswer { error, topics: Vec::new() }),
             Self::DeleteGroups(mut groups) => {

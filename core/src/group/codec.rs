@@ -73,7 +73,7 @@ pub fn batch(records: &[Record], now: Timestamp, size_bytes_max: usize) -> (Byte
     let mut builder = BatchBuilder::new(BatchOptions { size_bytes_max, ..BatchOptions::default() });
     let mut count = 0;
     for record in records {
-        let (key, value) = (key(record), value(record));
+        let Some((key, value)) = key(record).zip(value(record)) else { break };
         if builder.try_append(now.0, Some(&key), value.as_deref(), [].into_iter()).is_err() {
             break;
         }
@@ -115,7 +115,7 @@ fn read_batch(batch: &BatchView<'_>, replay: &mut impl FnMut(Record)) -> Result<
     Ok(())
 }
 
-fn key(record: &Record) -> Vec<u8> {
+fn key(record: &Record) -> Option<Vec<u8>> {
     match record {
         Record::Offset { group, topic, partition, .. } => {
             let key = OffsetCommitKey { group: text(group), topic: text(topic), partition: partition.0 };
@@ -125,26 +125,28 @@ fn key(record: &Record) -> Vec<u8> {
     }
 }
 
-fn value(record: &Record) -> Option<Vec<u8>> {
-    match record {
-        Record::Offset { value, .. } => value.as_ref().map(|offset| {
+/// The value, which may be none.
+fn value(record: &Record) -> Option<Option<Vec<u8>>> {
+    let value = match record {
+        Record::Offset { value: Some(offset), .. } => {
             let version =
                 if offset.expire_timestamp.is_some() { OFFSET_COMMIT_VERSION_EXPIRING } else { OFFSET_COMMIT_VERSION };
             encode(version, &offset_value(offset), version)
-        }),
-        Record::Group { value, .. } => {
-            value.as_ref().map(|group| encode(GROUP_METADATA_VERSION, &group_value(group), GROUP_METADATA_VERSION))
         }
-    }
+        Record::Group { value: Some(group), .. } => {
+            encode(GROUP_METADATA_VERSION, &group_value(group), GROUP_METADATA_VERSION)
+        }
+        Record::Offset { value: None, .. } | Record::Group { value: None, .. } => return Some(None),
+    };
+    value.map(Some)
 }
 
-/// A number that says what follows, and that.
-fn encode<'a>(prefix: i16, message: &impl Message<'a>, version: i16) -> Vec<u8> {
+/// A number that says what follows, and that; none where a field is longer than the version can hold.
+fn encode<'a>(prefix: i16, message: &impl Message<'a>, version: i16) -> Option<Vec<u8>> {
     let mut encoder = Encoder::new();
     encoder.i16(prefix);
-    // Names and metadata came in fields of the same kinds, so that they fit, and so does their sum in an i32.
-    message.encode(&mut encoder, version).expect("a record has fields that its version can hold");
-    encoder.finish().to_contiguous()
+    message.encode(&mut encoder, version).ok()?;
+    Some(encoder.finish().to_contiguous())
 }
 
 fn offset_value(offset: &CommittedOffset) -> OffsetCommitValue<'_> {
@@ -258,5 +260,143 @@ fn decode_member(member: &MemberMetadata<'_>) -> MemberRecord {
         session_timeout_ms: member.session_timeout,
         subscription: Bytes::copy_from_slice(&member.subscription),
         assignment: Bytes::copy_from_slice(&member.assignment),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    const NOW: Timestamp = Timestamp(1_795_511_709_679);
+
+    fn offset(expire_timestamp: Option<Timestamp>, metadata: &str) -> Record {
+        Record::Offset {
+            group: "adm".into(),
+            topic: "orders".into(),
+            partition: PartitionIndex(1),
+            value: Some(CommittedOffset {
+                offset: Offset(7),
+                leader_epoch: LeaderEpoch(if expire_timestamp.is_some() { -1 } else { 2 }),
+                metadata: metadata.into(),
+                commit_timestamp: NOW,
+                expire_timestamp,
+                // An expiry is only held by a version that holds neither the epoch nor the topic's id.
+                topic_id: if expire_timestamp.is_some() { TopicId::ZERO } else { TopicId([3; 16]) },
+            }),
+        }
+    }
+
+    fn group() -> Record {
+        let member = MemberRecord {
+            member: "c-1".into(),
+            instance: Some("i".into()),
+            client_id: "c".into(),
+            client_host: "/127.0.0.1".into(),
+            rebalance_timeout_ms: 300_000,
+            session_timeout_ms: 45_000,
+            subscription: Bytes::from_static(b"sub"),
+            assignment: Bytes::from_static(b"ass"),
+        };
+        let value = GroupMetadata {
+            protocol_type: Some("consumer".into()),
+            generation: GenerationId(1),
+            protocol_name: Some("range".into()),
+            leader: Some("c-1".into()),
+            current_state_timestamp: NOW,
+            members: vec![member],
+        };
+        Record::Group { group: "g1".into(), value: Some(Arc::new(value)) }
+    }
+
+    fn tombstones() -> [Record; 2] {
+        let gone = Record::Offset { group: "g".into(), topic: "t".into(), partition: PartitionIndex(0), value: None };
+        [gone, Record::Group { group: "g".into(), value: None }]
+    }
+
+    fn read_all(bytes: &[u8]) -> Result<Vec<Record>, RecordError> {
+        let mut records = Vec::new();
+        read(bytes, |record| records.push(record)).map(|()| records)
+    }
+
+    fn hex(bytes: &[u8]) -> alloc::string::String {
+        bytes.iter().map(|byte| alloc::format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn bytes_are_those_that_kafka_writes() {
+        // As Apache Kafka 4.3.1 wrote them, but for the offset, the epoch and the topic's id.
+        let record = offset(None, "");
+        assert_eq!(hex(&key(&record).unwrap()), "0001000361646d00066f726465727300000001");
+        let written = "00040000000000000007000000020100000 1a20cd66fef010010".replace(' ', "") + &"03".repeat(16);
+        assert_eq!(hex(&value(&record).unwrap().unwrap()), written);
+        let record = group();
+        assert_eq!(hex(&key(&record).unwrap()), "000200026731");
+        assert!(hex(&value(&record).unwrap().unwrap()).starts_with("00030008636f6e73756d657200000001000572616e6765"));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut records = vec![offset(None, "note"), offset(Some(Timestamp(5)), "note"), group()];
+        records.extend(tombstones());
+        let (bytes, count) = batch(&records, NOW, 10_000);
+        assert_eq!(count, records.len());
+        assert_eq!(read_all(&bytes), Ok(records));
+    }
+
+    #[test]
+    fn a_batch_takes_what_fits() {
+        let records = [group(), offset(None, ""), offset(None, &"x".repeat(500))];
+        let (whole, _) = batch(&records, NOW, 10_000);
+        let (bytes, count) = batch(&records, NOW, whole.len());
+        assert_eq!((bytes.len(), count), (whole.len(), 3));
+        let (bytes, count) = batch(&records, NOW, whole.len() - 1);
+        assert_eq!((read_all(&bytes), count), (Ok(records[..2].to_vec()), 2));
+        let (bytes, count) = batch(&records, NOW, 70);
+        assert_eq!((bytes.len(), count), (0, 0));
+    }
+
+    #[test]
+    fn what_a_version_cannot_hold_fits_nowhere() {
+        let long = "x".repeat(40_000);
+        assert_eq!(batch(&[offset(None, &long)], NOW, 1 << 20).1, 0);
+        assert_eq!(batch(&[offset(Some(NOW), &long)], NOW, 1 << 20).1, 0);
+        assert_eq!(batch(&[Record::Group { group: long.into(), value: None }], NOW, 1 << 20).1, 0);
+    }
+
+    #[test]
+    fn old_records_are_read_and_those_of_other_kinds_passed_over() {
+        // Key type 0 and value version 0, of Kafka 0.8: offset, metadata, timestamp.
+        let key = b"\0\0\0\x01g\0\x01t\0\0\0\x04";
+        let value = b"\0\0\0\0\0\0\0\0\0\x09\0\x01m\0\0\0\0\0\0\0\x05";
+        let record = decode(key, Some(value)).unwrap().unwrap();
+        let Record::Offset { partition: PartitionIndex(4), value: Some(offset), .. } = record else {
+            panic!("{record:?}")
+        };
+        assert_eq!((offset.offset, offset.leader_epoch), (Offset(9), LeaderEpoch(-1)));
+        assert_eq!((offset.expire_timestamp, offset.topic_id), (None, TopicId::ZERO));
+        // A group of version 0 has neither rebalance timeouts nor a timestamp.
+        let value = b"\0\0\0\x01c\0\0\0\x02\0\x01r\0\x01m\0\0\0\x01\0\x01m\0\x01c\0\x01h\0\0\0\x07\0\0\0\0\0\0\0\0";
+        let record = decode(b"\0\x02\0\x01g", Some(value)).unwrap().unwrap();
+        let Record::Group { value: Some(group), .. } = record else { panic!("{record:?}") };
+        assert_eq!((group.members[0].rebalance_timeout_ms, group.current_state_timestamp), (7, Timestamp(-1)));
+        // A consumer group of the newer protocol.
+        assert_eq!(decode(b"\0\x03\0\x01g", Some(b"whatever")), Ok(None));
+    }
+
+    #[test]
+    fn what_is_none_of_kafkas_is_an_error() {
+        assert!(decode(b"", None).is_err());
+        assert!(decode(b"\0\x02\0\x05g", None).is_err(), "the key is cut");
+        assert!(decode(b"\0\x02\0\x01gg", None).is_err(), "the key has more");
+        assert!(decode(b"\0\x02\0\x01g", Some(b"\0\x09")).is_err(), "a version to come");
+        let whole = value(&group()).flatten().unwrap();
+        for length in 0..whole.len() {
+            assert!(decode(b"\0\x02\0\x01g", Some(&whole[..length])).is_err(), "cut at {length}");
+        }
+        assert!(matches!(read_all(b"no batch"), Err(RecordError::Batches(_))));
+        let mut builder = BatchBuilder::new(BatchOptions { is_transactional: true, ..BatchOptions::default() });
+        builder.try_append(0, Some(b"\0\x02\0\x01g"), None, [].into_iter()).unwrap();
+        assert!(matches!(read_all(&builder.build()), Err(RecordError::Transactional { .. })));
     }
 }

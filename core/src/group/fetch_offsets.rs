@@ -90,6 +90,17 @@ pub fn some(recorded: &Recorded, group: &str, asked: &[AskedTopic<'_>], topics: 
     FetchedGroup { group: group.into(), error: ErrorCode::None, topics: fetched.collect() }
 }
 
+/// An error for a group, and for each partition that was asked for.
+#[must_use]
+pub fn refused(group: &str, asked: Option<&[AskedTopic<'_>]>, error: ErrorCode) -> FetchedGroup {
+    let topics = asked.unwrap_or_default().iter().map(|asked| FetchedTopic {
+        name: asked.topic.name(),
+        id: asked.topic.id(),
+        partitions: asked.partitions.iter().map(|partition| FetchedOffset::none(*partition, error)).collect(),
+    });
+    FetchedGroup { group: group.into(), error, topics: topics.collect() }
+}
+
 /// All offsets of a group. With `by_id`, topics that are not there any more are left out: they have no id.
 #[must_use]
 pub fn all(recorded: &Recorded, group: &str, by_id: bool, topics: &Topics) -> FetchedGroup {

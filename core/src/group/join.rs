@@ -59,6 +59,12 @@ impl Joiner<'_> {
         self.member.is_empty()
     }
 
+    /// All that will stand in records, in strings.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let protocols = self.protocols.iter().map(|(name, _)| &**name);
+        [self.member, self.protocol_type, &*self.client_id].into_iter().chain(self.instance).chain(protocols)
+    }
+
     fn to_member(&self) -> Member {
         Member {
             instance: self.instance.map(InstanceId::from),

@@ -45,7 +45,9 @@ pub mod join;
 pub mod leave;
 pub mod list;
 pub mod member;
+pub mod messages;
 pub mod names;
+pub mod partition;
 pub mod protocol;
 pub mod rebalance;
 pub mod records;
@@ -61,6 +63,7 @@ pub mod topics;
 
 pub use answer::Answer;
 pub use coordinator::{GroupCoordinator, GroupOutput};
+pub use partition::partition_for;
 pub use replay::Recorded;
 pub use settings::GroupSettings;
 pub use state::Group;

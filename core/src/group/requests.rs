@@ -3,7 +3,7 @@
 //! [`messages`](super::messages) makes these of Kafka's request messages.
 
 use super::answer::{Answer, CommitTopic, DeleteOffsetsAnswer, DeletedGroup, JoinAnswer, LeaveAnswer, ListAnswer};
-use super::answer::{DescribedGroup, FetchedGroup, LeftMember, SyncAnswer};
+use super::answer::{DescribedGroup, LeftMember, SyncAnswer};
 use super::commit::{Committer, is_metadata_too_long};
 use super::coordinator::{Active, Extent, GroupCoordinator, Phase};
 use super::fetch_offsets::{self, AskedTopic, TopicRef};
@@ -54,8 +54,11 @@ impl GroupCoordinator {
     pub fn join(&mut self, now: Now, group: &str, joiner: &Joiner<'_>) {
         let ticket = joiner.ticket;
         let refused = |error, member: &str| Answer::Join(JoinAnswer::refused(error, member));
-        if group.is_empty() {
+        if group.is_empty() || is_too_long(group) {
             return self.answer(ticket, refused(ErrorCode::InvalidGroupId, joiner.member));
+        }
+        if joiner.names().any(is_too_long) {
+            return self.answer(ticket, refused(ErrorCode::InvalidRequest, ""));
         }
         let session_timeouts = self.settings.session_timeout_min_ms..=self.settings.session_timeout_max_ms;
         if !session_timeouts.contains(&joiner.session_timeout_ms) {
@@ -161,7 +164,17 @@ impl GroupCoordinator {
         to_commit: &[TopicToCommit<'_>],
         topics: &Topics,
     ) {
-        let refused = |error| Answer::CommitOffsets(all_refused(to_commit, error));
+        // What is not there is refused before anyone looks at the group.
+        let (found, unknown) = resolve(to_commit, topics);
+        let answer_with =
+            |of_found: Vec<CommitTopic>| Answer::CommitOffsets(unknown.iter().cloned().chain(of_found).collect());
+        let refused = |error| answer_with(found.iter().map(|topic| topic.answer(|_| error)).collect());
+        if found.is_empty() {
+            return self.answer(ticket, refused(ErrorCode::None));
+        }
+        if is_too_long(group) {
+            return self.answer(ticket, refused(ErrorCode::InvalidGroupId));
+        }
         let Some(active) = self.active_or(ticket, refused) else { return };
         let id = active.group_id(group);
         let recorded = active.views.appended();
@@ -182,25 +195,19 @@ impl GroupCoordinator {
         let expire_timestamp = (retention_ms >= 0).then(|| Timestamp(now.wall.0.saturating_add(retention_ms)));
         let mut records = Vec::new();
         let mut answer = Vec::new();
-        for of_topic in to_commit {
-            let resolved = of_topic.topic.resolve(topics);
-            let mut partitions = Vec::new();
-            for offset in &of_topic.partitions {
-                let error = match &resolved {
-                    Err(error) => *error,
-                    Ok(_) if is_metadata_too_long(offset.metadata, max) => ErrorCode::OffsetMetadataTooLarge,
-                    Ok(_) if records.len() >= room => ErrorCode::InvalidCommitOffsetSize,
-                    Ok((name, topic_id)) => {
-                        records.push(offset.record(&id, name, *topic_id, now.wall, expire_timestamp));
-                        ErrorCode::None
-                    }
-                };
-                partitions.push((offset.partition, error));
-            }
-            let name = resolved.map_or_else(|_| of_topic.topic.name(), |(name, _)| name);
-            answer.push(CommitTopic { name, id: of_topic.topic.id(), partitions });
+        for topic in &found {
+            answer.push(topic.answer(|offset| {
+                if is_metadata_too_long(offset.metadata, max) {
+                    ErrorCode::OffsetMetadataTooLarge
+                } else if records.len() >= room {
+                    ErrorCode::InvalidCommitOffsetSize
+                } else {
+                    records.push(offset.record(&id, &topic.name, topic.id, now.wall, expire_timestamp));
+                    ErrorCode::None
+                }
+            }));
         }
-        let answers = alloc::vec![(ticket, Answer::CommitOffsets(answer))];
+        let answers = alloc::vec![(ticket, answer_with(answer))];
         if !is_new && !committer.member.is_empty() {
             // A commit is a sign of life, too.
             self.in_group(now, &id, |group, step| group.keep_alive_by_commit(committer.member, step));
@@ -223,7 +230,7 @@ impl GroupCoordinator {
         require_stable: bool,
         topics: &Topics,
     ) {
-        let refused = |error| Answer::FetchOffsets(FetchedGroup { group: group.into(), error, topics: Vec::new() });
+        let refused = |error| Answer::FetchOffsets(fetch_offsets::refused(group, asked, error));
         let Some(active) = self.active_or(ticket, refused) else { return };
         let recorded = if require_stable { active.views.appended() } else { active.views.committed() };
         let fetched = match asked {
@@ -248,37 +255,43 @@ impl GroupCoordinator {
         topics: &Topics,
     ) {
         let refused = |error| Answer::DeleteOffsets(DeleteOffsetsAnswer { error, topics: Vec::new() });
+        let of_topic = |(topic, partitions): &(&str, Vec<PartitionIndex>), error| {
+            (TopicName::from(*topic), partitions.iter().map(|partition| (*partition, error)).collect::<Vec<_>>())
+        };
+        let (found, unknown): (Vec<_>, Vec<_>) = asked.iter().partition(|(topic, _)| topics.id(topic).is_some());
+        let mut answer: Vec<_> =
+            unknown.into_iter().map(|asked| of_topic(asked, ErrorCode::UnknownTopicOrPartition)).collect();
+        if found.is_empty() {
+            let answer = DeleteOffsetsAnswer { error: ErrorCode::None, topics: answer };
+            return self.answer(ticket, Answer::DeleteOffsets(answer));
+        }
         if group.is_empty() {
             return self.answer(ticket, refused(ErrorCode::InvalidGroupId));
         }
         let Some(active) = self.active_or(ticket, refused) else { return };
-        let id = active.group_id(group);
         let recorded = active.views.appended();
-        if !recorded.contains(group) {
+        let Some(id) = recorded.id(group).cloned() else {
             return self.answer_when_committed(alloc::vec![(ticket, refused(ErrorCode::GroupIdNotFound))]);
-        }
+        };
         let subscribed = active.with_group(&id, |group| {
             group.may_lose_offsets()?;
-            Ok(asked.iter().map(|(topic, _)| group.is_subscribed_to(topic)).collect::<Vec<_>>())
+            Ok(found.iter().map(|(topic, _)| group.is_subscribed_to(topic)).collect::<Vec<_>>())
         });
         let subscribed = match subscribed {
             Ok(subscribed) => subscribed,
             Err(error) => return self.answer_when_committed(alloc::vec![(ticket, refused(error))]),
         };
         let mut records = Vec::new();
-        let mut answer = Vec::new();
-        for ((topic, partitions), is_subscribed) in asked.iter().zip(subscribed) {
-            let name = TopicName::from(*topic);
-            let error = match topics.id(topic) {
-                None => ErrorCode::UnknownTopicOrPartition,
-                Some(_) if is_subscribed => ErrorCode::GroupSubscribedToTopic,
-                Some(_) => ErrorCode::None,
-            };
-            if error == ErrorCode::None {
-                let there = partitions.iter().filter(|partition| recorded.offset(group, topic, **partition).is_some());
-                records.extend(there.map(|partition| delete::offset_tombstone(&id, &name, *partition)));
+        for (asked, is_subscribed) in found.into_iter().zip(subscribed) {
+            if is_subscribed {
+                answer.push(of_topic(asked, ErrorCode::GroupSubscribedToTopic));
+                continue;
             }
-            answer.push((name, partitions.iter().map(|partition| (*partition, error)).collect()));
+            answer.push(of_topic(asked, ErrorCode::None));
+            let (topic, partitions) = asked;
+            let there = partitions.iter().filter(|partition| recorded.offset(group, topic, **partition).is_some());
+            let name = TopicName::from(*topic);
+            records.extend(there.map(|partition| delete::offset_tombstone(&id, &name, *partition)));
         }
         let answer = Answer::DeleteOffsets(DeleteOffsetsAnswer { error: ErrorCode::None, topics: answer });
         let answers = alloc::vec![(ticket, answer)];
@@ -403,13 +416,16 @@ impl OffsetToCommit<'_> {
         now: Timestamp,
         expire_timestamp: Option<Timestamp>,
     ) -> Record {
+        // The only version that holds an expiry does not hold the others. What is recorded is what is known.
+        let (leader_epoch, topic_id) =
+            if expire_timestamp.is_some() { (LeaderEpoch(-1), TopicId::ZERO) } else { (self.leader_epoch, topic_id) };
         Record::Offset {
             group: group.clone(),
             topic: topic.clone(),
             partition: self.partition,
             value: Some(CommittedOffset {
                 offset: self.offset,
-                leader_epoch: self.leader_epoch,
+                leader_epoch,
                 metadata: self.metadata.into(),
                 commit_timestamp: now,
                 expire_timestamp,
@@ -419,13 +435,42 @@ impl OffsetToCommit<'_> {
     }
 }
 
-fn all_refused(to_commit: &[TopicToCommit<'_>], error: ErrorCode) -> Vec<CommitTopic> {
-    let topic = |of_topic: &TopicToCommit<'_>| CommitTopic {
-        name: of_topic.topic.name(),
-        id: of_topic.topic.id(),
-        partitions: of_topic.partitions.iter().map(|offset| (offset.partition, error)).collect(),
-    };
-    to_commit.iter().map(topic).collect()
+/// A topic of a commit that is there.
+struct FoundTopic<'a> {
+    name: TopicName,
+    id: TopicId,
+    asked: &'a TopicToCommit<'a>,
+}
+
+impl FoundTopic<'_> {
+    /// What is answered for it, partition by partition.
+    fn answer(&self, error: impl FnMut(&OffsetToCommit<'_>) -> ErrorCode) -> CommitTopic {
+        self.asked.answer(self.name.clone(), error)
+    }
+}
+
+impl TopicToCommit<'_> {
+    fn answer(&self, name: TopicName, mut error: impl FnMut(&OffsetToCommit<'_>) -> ErrorCode) -> CommitTopic {
+        let partitions = self.partitions.iter().map(|offset| (offset.partition, error(offset)));
+        CommitTopic { name, id: self.topic.id(), partitions: partitions.collect() }
+    }
+}
+
+/// The topics that are there, and the answers for those that are not.
+fn resolve<'a>(to_commit: &'a [TopicToCommit<'a>], topics: &Topics) -> (Vec<FoundTopic<'a>>, Vec<CommitTopic>) {
+    let (mut found, mut unknown) = (Vec::new(), Vec::new());
+    for asked in to_commit {
+        match asked.topic.resolve(topics) {
+            Ok((name, id)) => found.push(FoundTopic { name, id, asked }),
+            Err(error) => unknown.push(asked.answer(asked.topic.name(), |_| error)),
+        }
+    }
+    (found, unknown)
+}
+
+/// Whether a name is longer than a record can hold.
+fn is_too_long(name: &str) -> bool {
+    name.len() > limits::GROUP_NAME_BYTES_MAX
 }
 
 fn deleted(group: &str, error: ErrorCode) -> DeletedGroup {
