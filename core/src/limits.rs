@@ -86,3 +86,9 @@ pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What answers may hold that have not left.
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// A flushed-ends file is not written anew before it has this many bytes.
+pub const LOG_ENDS_FILE_BYTES_MIN: u64 = 256 << 10;
+
+/// The logs of a shard that are recovered at once; each has one read under way.
+pub const LOG_RECOVERIES_MAX: usize = 64;

@@ -1,14 +1,14 @@
 //! Appending: offsets, segments and indexes, and the batches on their way to the disk.
 
-use super::config::TimestampType;
+use super::config::{Durability, TimestampType};
 use super::header::{self, BatchHeader};
 use super::log::{Log, PendingWrite};
 use super::outcome::{AppendError, AppendInfo, AppendOrigin, StoredBatch};
 use super::segment::Segment;
-use super::store::LogStore;
+use super::store::{LogStore, LogTimer};
 use crate::ids::{FilePosition, LeaderEpoch, Offset, Timestamp, TopicPartition};
 use crate::limits::LOG_APPEND_BATCHES_MAX;
-use crate::time::Now;
+use crate::time::{Instant, Now};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -61,9 +61,23 @@ impl LogStore {
             self.tail.keep(partition, &mut log.tail, stored, appending.backing_bytes);
         }
         let last_offset = Offset(log.log_end.0 - 1);
-        let dir = log.dir;
+        let bytes = appending.records.len() as u64;
+        log.unrecorded_bytes += bytes;
+        let flush = log.must_flush(last_offset.0 - first_offset.0 + 1);
+        let flush_at = log.flush_at(now);
+        let index = log.dir;
         self.stepped.insert(partition);
-        self.dir_mut(dir).dirty.insert(partition);
+        let record_at = now.instant.after_ms(self.config.record_interval_ms);
+        let dir = &mut self.dirs[usize::from(index.0)];
+        dir.ends.note(partition, record_at);
+        dir.ends.note_bytes(bytes);
+        if flush {
+            dir.dirty.insert(partition);
+        } else if let Some(at) = flush_at
+            && self.timers.get(&LogTimer::Flush(partition)).is_none()
+        {
+            self.timers.set(LogTimer::Flush(partition), at);
+        }
         self.evict();
         Ok(AppendInfo {
             first_offset,
@@ -119,6 +133,9 @@ impl Log {
         let base = segment.base;
         let position = FilePosition(segment.bytes);
         segment.take_up(header, interval);
+        if header.leader_epoch >= LeaderEpoch(0) {
+            self.epochs_dirty |= self.epochs.assign(header.leader_epoch, header.base_offset);
+        }
         self.log_end = header.end();
         let end = self.log_end;
         match self.disk.pending.last_mut() {
@@ -129,6 +146,22 @@ impl Log {
             }
             _ => self.disk.pending.push(PendingWrite { base, position, parts: parts.to_vec(), end }),
         }
+    }
+
+    /// Whether the next round has to cover the log, `records` more having been appended.
+    fn must_flush(&mut self, records: i64) -> bool {
+        self.unflushed_records = self.unflushed_records.saturating_add(records);
+        let flush =
+            self.config.durability == Durability::Flushed || self.unflushed_records >= self.config.flush_messages;
+        if flush {
+            self.unflushed_records = 0;
+        }
+        flush
+    }
+
+    /// When the log has to be flushed at the latest, where `flush.ms` says so.
+    fn flush_at(&self, now: Now) -> Option<Instant> {
+        (self.config.flush_ms < i64::MAX).then(|| now.instant.after_ms(self.config.flush_ms))
     }
 
     /// Whether a batch begins a new segment: Kafka's `LogSegment.shouldRoll`.

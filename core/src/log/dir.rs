@@ -5,7 +5,9 @@
 //! 2. An operation that makes something durable, or that has to be complete before something is, counts for exactly one
 //!    round: the one in flight, or the next.
 
+use super::ends::Ends;
 use super::io::{Asked, IoTable, Purpose, RoundNumber};
+use super::recovery::{Boot, FoundHomes};
 use crate::effect::{Effects, IoOp};
 use crate::ids::{LogDirIndex, Offset, TopicPartition};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,11 @@ pub(super) struct Dir {
     open: usize,
     /// The logs that the next round covers.
     pub(super) dirty: BTreeSet<TopicPartition>,
+    pub(super) ends: Ends,
+    /// How far it is with what it held at boot.
+    pub(super) boot: Boot,
+    /// Partitions' directories that it held at boot and that no log has claimed.
+    pub(super) homes: FoundHomes,
     /// Whether partitions' directories were made whose names are not durable yet.
     pub(super) home_names_dirty: bool,
 }
@@ -42,7 +49,7 @@ pub(super) struct Round {
 }
 
 impl Dir {
-    pub(super) const fn new(index: LogDirIndex, path: String) -> Self {
+    pub(super) fn new(index: LogDirIndex, path: String) -> Self {
         Self {
             index,
             path,
@@ -51,6 +58,9 @@ impl Dir {
             round: None,
             open: 0,
             dirty: BTreeSet::new(),
+            ends: Ends::default(),
+            boot: Boot::default(),
+            homes: FoundHomes::default(),
             home_names_dirty: false,
         }
     }

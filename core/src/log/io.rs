@@ -1,9 +1,9 @@
 //! The file operations that a store has under way, and what each is for.
 
-use super::names::FileKind;
+use super::files::segment_name::SegmentFile;
 use super::outcome::ReadTicket;
 use crate::effect::{Effect, Effects, IoOp};
-use crate::ids::{IoId, IoOwner, LogDirIndex, Offset, TopicPartition};
+use crate::ids::{IoId, IoOwner, LogDirIndex, Offset, ShardId, TopicPartition};
 use alloc::collections::BTreeMap;
 
 /// What an operation is for.
@@ -38,10 +38,14 @@ pub(super) enum Purpose {
     RecordEnds,
     /// Anything that nothing follows: a sync, a write to an index, a removal.
     Step,
+    /// Reads a flushed-ends file at boot.
+    ReadEnds(ShardId),
+    /// Reads for the recovery of a log.
+    Recover(TopicPartition),
     /// Reads a piece of a log for a reader.
     ReadLog(ReadTicket),
     /// Reads an index file of a segment.
-    ReadIndex { partition: TopicPartition, base: Offset, kind: FileKind },
+    ReadIndex { partition: TopicPartition, base: Offset, kind: SegmentFile },
 }
 
 /// The operations under way.

@@ -1,8 +1,9 @@
 //! One partition's log: its segments, its ends, and what of it is not on disk yet.
 
 use super::config::{Durability, LogConfig};
+use super::epochs::LeaderEpochs;
+use super::files::segment_name::SegmentFile;
 use super::io::RoundNumber;
-use super::names::FileKind;
 use super::outcome::Unavailable;
 use super::segment::Segment;
 use super::tail::LogTail;
@@ -35,6 +36,17 @@ pub(super) struct Log {
     pub(super) segments: Vec<Segment>,
     pub(super) tail: LogTail,
     pub(super) disk: OnDisk,
+    pub(super) epochs: LeaderEpochs,
+    /// Whether epochs have changed since they were written.
+    pub(super) epochs_dirty: bool,
+    /// Records that were appended since a round was asked for, as `flush.messages` counts them.
+    pub(super) unflushed_records: i64,
+    /// Bytes that were appended since the flushed-ends file was last written for this log.
+    pub(super) unrecorded_bytes: u64,
+    /// The start that the flushed-ends file has: segments before it may be removed.
+    pub(super) recorded_start: Offset,
+    /// Segments before the log's start, until that is recorded.
+    pub(super) leaving: Vec<Segment>,
 }
 
 /// Whether a log can be used.
@@ -55,7 +67,7 @@ pub(super) struct OnDisk {
     /// Segments that were closed and whose indexes are not all written yet.
     pub(super) closed: Vec<Offset>,
     /// Files with writes that no round has covered yet.
-    pub(super) unsynced: Vec<(Offset, FileKind)>,
+    pub(super) unsynced: Vec<(Offset, SegmentFile)>,
     /// Whether `partition.metadata` still has to be written.
     pub(super) metadata_missing: bool,
     /// Files that are being made.
@@ -128,6 +140,12 @@ impl Log {
                 names_dirty: false,
                 names_awaited: None,
             },
+            epochs: LeaderEpochs::default(),
+            epochs_dirty: false,
+            unflushed_records: 0,
+            unrecorded_bytes: 0,
+            recorded_start: Offset::ZERO,
+            leaving: Vec::new(),
         }
     }
 
@@ -171,7 +189,7 @@ impl Log {
     }
 
     /// Notes that a file has a write that the next round has to sync.
-    pub(super) fn note_unsynced(&mut self, base: Offset, kind: FileKind) {
+    pub(super) fn note_unsynced(&mut self, base: Offset, kind: SegmentFile) {
         if !self.disk.unsynced.contains(&(base, kind)) {
             self.disk.unsynced.push((base, kind));
         }

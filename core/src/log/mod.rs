@@ -24,9 +24,10 @@
 //! Absent here: replicas, clients, topics as metadata, and any clock.
 
 mod append;
-mod checksum;
 mod config;
 mod dir;
+mod ends;
+mod ends_file;
 pub mod epochs;
 pub mod files;
 mod header;
@@ -39,6 +40,8 @@ mod names;
 mod outcome;
 mod queries;
 mod read;
+mod recovery;
+mod replace;
 mod round;
 mod segment;
 mod store;

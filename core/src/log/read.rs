@@ -3,10 +3,11 @@
 //! A read from disk goes step by step: the index of the segment where it is not in memory, then pieces of the file until
 //! the first batch wanted is found whole. It answers with what that piece has. Batches are CRC-checked before they leave.
 
+use super::files::segment_name::SegmentFile;
 use super::header::{self, BatchHeader, HEADER_BYTES};
 use super::io::{Asked, Purpose};
 use super::log::Log;
-use super::names::{self, FileKind};
+use super::names;
 use super::outcome::{LogEvent, ReadError, ReadOutcome, ReadRequest, ReadTicket, Records, StoredBatch, Unavailable};
 use super::store::LogStore;
 use crate::effect::{Effects, IoOp, Level};
@@ -130,7 +131,7 @@ impl LogStore {
         }
         self.reads.under_way += 1;
         let length = u64::from(reading.length).min(left) as u32;
-        let file = names::file(log.dir, &log.home, base, FileKind::Log);
+        let file = names::file(log.dir, &log.home, base, SegmentFile::Log);
         let asked = Asked { dir: log.dir, round: None, purpose: Purpose::ReadLog(ticket) };
         self.io.ask(asked, IoOp::Read { file, position, length }, effects);
     }
@@ -204,7 +205,7 @@ impl LogStore {
         let index = &log.segments[at].index;
         let mut wait = IndexWait { tickets: ticket.into_iter().collect(), ..IndexWait::default() };
         for (kind, bytes) in
-            [(FileKind::OffsetIndex, index.offset_file_bytes()), (FileKind::TimeIndex, index.time_file_bytes())]
+            [(SegmentFile::OffsetIndex, index.offset_file_bytes()), (SegmentFile::TimeIndex, index.time_file_bytes())]
         {
             if bytes > 0 {
                 wait.missing += 1;
@@ -226,7 +227,7 @@ impl LogStore {
         &mut self,
         partition: TopicPartition,
         base: Offset,
-        kind: FileKind,
+        kind: SegmentFile,
         result: IoResult,
         effects: &mut Effects,
     ) {
@@ -237,8 +238,11 @@ impl LogStore {
             Ok(IoOutput::Done | IoOutput::Space { .. }) | Err(_) => Bytes::new(),
         };
         match kind {
-            FileKind::OffsetIndex => wait.offsets = Some(bytes),
-            _ => wait.times = Some(bytes),
+            SegmentFile::OffsetIndex => wait.offsets = Some(bytes),
+            SegmentFile::TimeIndex => wait.times = Some(bytes),
+            SegmentFile::Log | SegmentFile::TxnIndex | SegmentFile::ProducerSnapshot => {
+                unreachable!("an index has two files")
+            }
         }
         wait.missing -= 1;
         if wait.missing == 0 {

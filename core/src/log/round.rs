@@ -5,22 +5,27 @@
 //! What comes meanwhile joins the next one, which begins with the end of the step in which this one ended.
 
 use super::dir::Dir;
+use super::files::leader_epoch_checkpoint;
+use super::files::segment_name::SegmentFile;
 use super::io::{IoTable, Purpose, RoundNumber};
 use super::log::{Home, Log, Phase, WriteUnderWay};
-use super::names::{self, FileKind};
+use super::names;
 use super::outcome::{LogEvent, Unavailable};
+use super::replace::AfterReplace;
 use super::store::LogStore;
 use crate::effect::{Effects, IoOp, Level};
 use crate::event::IoError;
 use crate::ids::{FileName, FilePosition, LogDirIndex, Offset, TopicPartition};
 use crate::limits::LOG_INDEX_UNWRITTEN_MAX;
-use alloc::collections::BTreeMap;
+use crate::time::Now;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
+use alloc::vec::Vec;
 use bytes::Bytes;
 
 impl LogStore {
     /// Hands the batches of this step to the disk and begins the rounds that can begin. Called once at the end of a step.
-    pub fn end_step(&mut self, effects: &mut Effects) {
+    pub fn end_step(&mut self, now: Now, effects: &mut Effects) {
         for partition in core::mem::take(&mut self.stepped) {
             let Some(log) = self.logs.get_mut(&partition) else { continue };
             let dir = &mut self.dirs[usize::from(log.dir.0)];
@@ -39,34 +44,50 @@ impl LogStore {
             }
         }
         for index in 0..self.dirs.len() {
-            self.begin_round(index, effects);
+            self.begin_round(index, now, effects);
         }
     }
 
-    fn begin_round(&mut self, index: usize, effects: &mut Effects) {
+    fn begin_round(&mut self, index: usize, now: Now, effects: &mut Effects) {
         let dir = &mut self.dirs[index];
-        if dir.offline || dir.round.is_some() || dir.dirty.is_empty() {
+        if dir.offline || dir.round.is_some() || !dir.ends.has_file() {
+            return;
+        }
+        let records = dir.ends.wants(now.instant, self.config.recovery_debt_bytes_max);
+        if dir.dirty.is_empty() && !records {
             return;
         }
         let mut covers = BTreeMap::new();
         let mut making = 0;
-        for partition in core::mem::take(&mut dir.dirty) {
-            if let Some(log) = self.logs.get(&partition).filter(|log| log.phase == Phase::Open) {
-                covers.insert(partition, log.log_end);
-                making += usize::from(log.disk.home == Home::Making);
-            }
+        let dirty = core::mem::take(&mut dir.dirty);
+        let unrecorded: BTreeSet<_> = if records { dir.ends.unrecorded().collect() } else { BTreeSet::new() };
+        for partition in dirty.union(&unrecorded) {
+            let Some(log) = self.logs.get(partition).filter(|log| log.phase == Phase::Open) else { continue };
+            covers.insert(*partition, log.log_end);
+            making += usize::from(log.disk.home == Home::Making);
         }
-        let partitions: alloc::vec::Vec<_> = covers.keys().copied().collect();
+        let partitions: Vec<_> = covers.keys().copied().collect();
         let round = dir.begin_round(covers, making);
-        let mut out = Out { io: &mut self.io, dir, effects };
+        if records {
+            self.capture_ends(index, now);
+        }
         for partition in partitions {
             let log = self.logs.get_mut(&partition).expect("covered logs are open");
-            if log.disk.home == Home::Made {
-                out.sync(log, round);
+            if log.disk.home != Home::Made {
+                continue;
+            }
+            let mut out = Out { io: &mut self.io, dir: &mut self.dirs[index], effects };
+            if records && unrecorded.contains(&partition) {
+                // What lies before the recorded end is not scanned again, so its index entries have to be there.
+                out.write_active_index(log, round);
+            }
+            out.sync(log, round);
+            if records {
+                self.write_epochs(partition, round, effects);
             }
         }
-        out.sync_home_names(round);
-        self.end_round(index);
+        Out { io: &mut self.io, dir: &mut self.dirs[index], effects }.sync_home_names(round);
+        self.end_round(index, effects);
     }
 
     /// A partition's directory is there: what waited for it goes out.
@@ -112,7 +133,7 @@ impl LogStore {
     }
 
     /// Ends the round of a directory where all that it waits for is complete.
-    pub(super) fn end_round(&mut self, index: usize) {
+    pub(super) fn end_round(&mut self, index: usize, effects: &mut Effects) {
         let Some(round) = self.dirs[index].take_ended_round() else { return };
         for (partition, end) in round.covers {
             let Some(log) = self.logs.get_mut(&partition) else { continue };
@@ -121,6 +142,18 @@ impl LogStore {
                 self.events.push_back(LogEvent::Flushed { partition, durable_end: log.durable_end });
             }
         }
+        self.write_ends(index, effects);
+    }
+
+    /// Writes the leader epochs of a log where they have changed.
+    fn write_epochs(&mut self, partition: TopicPartition, round: RoundNumber, effects: &mut Effects) {
+        let log = self.logs.get_mut(&partition).expect("covered logs are open");
+        if !core::mem::take(&mut log.epochs_dirty) {
+            return;
+        }
+        let content = Bytes::from(leader_epoch_checkpoint::encode(log.epochs.entries()));
+        let file = names::fixed(log.dir, &log.home, leader_epoch_checkpoint::NAME);
+        self.replace(file, content, Some(round), AfterReplace::Partition(partition), effects);
     }
 
     /// Takes a directory out of service for good: what an operation that was to make something durable failed with.
@@ -156,13 +189,13 @@ impl Out<'_> {
     /// Writes what is pending of a log whose directory is there, and the index entries that have waited long enough.
     fn write(&mut self, log: &mut Log, round: RoundNumber) {
         for pending in core::mem::take(&mut log.disk.pending) {
-            let file = names::file(log.dir, &log.home, pending.base, FileKind::Log);
+            let file = names::file(log.dir, &log.home, pending.base, SegmentFile::Log);
             let at = log.segment_with_base(pending.base).expect("batches are pending for a segment that is there");
             if !core::mem::replace(&mut log.segments[at].created, true) {
                 self.create(log, round, file.clone());
             }
             log.disk.writes.push_back(WriteUnderWay { end: pending.end, complete: false });
-            log.note_unsynced(pending.base, FileKind::Log);
+            log.note_unsynced(pending.base, SegmentFile::Log);
             let purpose = Purpose::WriteBatches(log.partition, pending.end);
             self.ask(round, purpose, IoOp::Write { file, position: pending.position, parts: pending.parts });
         }
@@ -177,7 +210,16 @@ impl Out<'_> {
         for base in core::mem::take(&mut log.disk.closed) {
             self.write_index(log, base, round, true);
         }
-        if let Some(active) = log.segments.last().filter(|active| active.index.unwritten() >= LOG_INDEX_UNWRITTEN_MAX) {
+        if log.segments.last().is_some_and(|active| active.index.unwritten() >= LOG_INDEX_UNWRITTEN_MAX) {
+            self.write_active_index(log, round);
+        }
+    }
+
+    /// Writes the index entries of the active segment that are not written yet.
+    fn write_active_index(&mut self, log: &mut Log, round: RoundNumber) {
+        if let Some(active) =
+            log.segments.last().filter(|active| active.index.has_unwritten() && active.index.is_loaded())
+        {
             self.write_index(log, active.base, round, false);
         }
     }
@@ -196,7 +238,7 @@ impl Out<'_> {
         let offsets = index.take_unwritten_offsets();
         let times = index.take_unwritten_times();
         for (kind, new, entries) in
-            [(FileKind::OffsetIndex, offsets_new, offsets), (FileKind::TimeIndex, times_new, times)]
+            [(SegmentFile::OffsetIndex, offsets_new, offsets), (SegmentFile::TimeIndex, times_new, times)]
         {
             let file = names::file(log.dir, &log.home, base, kind);
             if new {

@@ -6,11 +6,14 @@ use super::io::{IoTable, Purpose};
 use super::log::{Log, Phase};
 use super::outcome::{LogEvent, Unavailable};
 use super::read::Reads;
+use super::recovery::Recoveries;
+use super::replace::{AfterReplace, Replacements};
 use super::tail::TailBudget;
 use crate::effect::Effects;
 use crate::event::{FoundFiles, IoResult};
 use crate::ids::{IoId, LogDirIndex, Offset, TopicPartition};
-use crate::time::Now;
+use crate::time::{Instant, Now};
+use crate::timer::Timers;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -25,41 +28,67 @@ pub struct LogStore {
     pub(super) tail: TailBudget,
     pub(super) reads: Reads,
     pub(super) events: VecDeque<LogEvent>,
+    pub(super) replacements: Replacements,
+    pub(super) recoveries: Recoveries,
+    pub(super) timers: Timers<LogTimer>,
     /// The logs that were appended to in this step.
     pub(super) stepped: BTreeSet<TopicPartition>,
 }
 
 impl LogStore {
     /// The logs of a shard on a node whose directories hold these files. No log is open yet.
-    #[must_use]
-    pub fn boot(config: LogStoreConfig, found: &FoundFiles) -> Self {
-        let dirs = found.dirs.iter().map(|dir| Dir::new(dir.dir, dir.path.clone())).collect();
+    pub fn boot(config: LogStoreConfig, found: &FoundFiles, effects: &mut Effects) -> Self {
         let tail = TailBudget::new(config.tail_bytes_max);
-        Self {
+        let mut store = Self {
             config,
-            dirs,
+            dirs: found.dirs.iter().map(|dir| Dir::new(dir.dir, dir.path.clone())).collect(),
             logs: BTreeMap::new(),
             io: IoTable::default(),
             tail,
             reads: Reads::default(),
             events: VecDeque::new(),
+            replacements: Replacements::default(),
+            recoveries: Recoveries::default(),
+            timers: Timers::default(),
             stepped: BTreeSet::new(),
+        };
+        for (index, dir) in found.dirs.iter().enumerate() {
+            match &dir.entries {
+                Ok(entries) => store.begin_boot(index, entries, effects),
+                Err(error) => store.fail_dir(dir.dir, error, effects),
+            }
         }
+        store
     }
 
-    /// Opens the log of a partition in a directory. A log that has no files is open at once, and gets files with its first
-    /// append.
-    pub fn open(&mut self, now: Now, partition: TopicPartition, topic: &str, dir: LogDirIndex, config: Arc<LogConfig>) {
+    /// Opens the log of a partition in a directory; [`LogEvent::Opened`] says when it can be used, or
+    /// [`LogEvent::Damaged`] that it cannot. A log that has no files is open at once, and gets files with its first append.
+    pub fn open(
+        &mut self,
+        now: Now,
+        partition: TopicPartition,
+        topic: &str,
+        dir: LogDirIndex,
+        config: Arc<LogConfig>,
+        effects: &mut Effects,
+    ) {
         assert!(!self.logs.contains_key(&partition), "a log is opened once");
         let mut log = Log::new(partition, topic, dir, config, now.wall);
-        if self.dirs.get(usize::from(dir.0)).is_none_or(|dir| dir.offline) {
-            log.phase = Phase::Closed(Unavailable::Offline);
+        log.phase = Phase::Closed(Unavailable::Opening);
+        match self.dirs.get_mut(usize::from(dir.0)) {
+            None => log.phase = Phase::Closed(Unavailable::Offline),
+            Some(dir) if dir.offline => log.phase = Phase::Closed(Unavailable::Offline),
+            Some(dir) if !dir.boot.is_done() => dir.boot.wait(partition),
+            Some(_) => {
+                self.logs.insert(partition, log);
+                return self.open_found(partition, now, effects);
+            }
         }
         self.logs.insert(partition, log);
     }
 
     /// Takes the completion of an operation that the store asked for.
-    pub fn on_io(&mut self, io: IoId, result: IoResult, effects: &mut Effects) {
+    pub fn on_io(&mut self, now: Now, io: IoId, result: IoResult, effects: &mut Effects) {
         let asked = self.io.complete(io);
         let index = usize::from(asked.dir.0);
         match asked.purpose {
@@ -67,7 +96,16 @@ impl LogStore {
             Purpose::ReadIndex { partition, base, kind } => {
                 return self.index_read(partition, base, kind, result, effects);
             }
-            Purpose::MakeHome(_)
+            Purpose::ReadEnds(shard) if !self.dirs[index].offline => {
+                return self.ends_read(asked.dir, shard, now, result, effects);
+            }
+            Purpose::Recover(partition) if !self.dirs[index].offline => {
+                self.recovery_read(partition, now, result, effects);
+                return self.next_recoveries(now, effects);
+            }
+            Purpose::ReadEnds(_)
+            | Purpose::Recover(_)
+            | Purpose::MakeHome(_)
             | Purpose::Create(_)
             | Purpose::WriteBatches(..)
             | Purpose::Replace(_)
@@ -84,13 +122,44 @@ impl LogStore {
             Purpose::MakeHome(partition) => self.home_made(partition, asked.dir, effects),
             Purpose::Create(partition) => self.file_created(partition, effects),
             Purpose::WriteBatches(partition, end) => self.batches_written(partition, end),
-            Purpose::Replace(_) | Purpose::RecordEnds | Purpose::Step => {}
-            Purpose::ReadLog(_) | Purpose::ReadIndex { .. } => unreachable!("reads were taken above"),
+            Purpose::Replace(id) => match self.step_replacement(id, effects) {
+                Some(AfterReplace::Ends(dir)) => self.ends_written(dir, now, effects),
+                Some(AfterReplace::Partition(_)) | None => {}
+            },
+            Purpose::RecordEnds => self.ends_written(asked.dir, now, effects),
+            Purpose::Step => {}
+            Purpose::ReadEnds(_) | Purpose::Recover(_) | Purpose::ReadLog(_) | Purpose::ReadIndex { .. } => {
+                unreachable!("reads were taken above")
+            }
         }
         if let Some(round) = asked.round {
             self.dirs[index].complete(round);
-            self.end_round(index);
+            self.end_round(index, effects);
         }
+    }
+
+    /// Does what is due. The step has to end with [`end_step`](Self::end_step).
+    pub fn tick(&mut self, now: Now, _effects: &mut Effects) {
+        while let Some(due) = self.timers.pop_due(now.instant) {
+            match due {
+                LogTimer::Flush(partition) => {
+                    if let Some(log) = self.logs.get(&partition)
+                        && log.flushed_end < log.log_end
+                    {
+                        let dir = log.dir;
+                        self.dir_mut(dir).dirty.insert(partition);
+                    }
+                }
+            }
+        }
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let recording =
+            self.dirs.iter().filter(|dir| !dir.offline && dir.round.is_none()).filter_map(|dir| dir.ends.deadline());
+        recording.chain(self.timers.next()).min()
     }
 
     /// Takes the next thing that happened to a log.
@@ -145,6 +214,13 @@ impl LogStore {
             }
         }
     }
+}
+
+/// What a store does at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LogTimer {
+    /// `flush.ms` of a log is over.
+    Flush(TopicPartition),
 }
 
 /// What is known of a log's ends and size. Ends are exclusive.

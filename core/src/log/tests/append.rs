@@ -48,7 +48,7 @@ fn records_that_are_no_batches_change_nothing() {
         Err(AppendError::LargerThanSegment { bytes: 201, segment_bytes: 200 })
     );
     world.settle();
-    assert!(world.disk.paths().is_empty(), "nothing was appended, so there are no files");
+    assert_eq!(world.disk.paths(), ["grete-flushed-0"], "nothing was appended, so there are no files");
     assert_eq!(world.commit(partition(0), &fits).first_offset, Offset(0));
 }
 
@@ -63,6 +63,7 @@ fn a_segment_is_rolled_by_size_and_its_indexes_are_complete() {
     assert_eq!(
         world.disk.paths(),
         [
+            "grete-flushed-0",
             "orders-0/00000000000000000000.index",
             "orders-0/00000000000000000000.log",
             "orders-0/00000000000000000000.timeindex",

@@ -197,6 +197,16 @@ impl Disk {
         *file.durable.borrow_mut() = file.bytes.clone();
     }
 
+    pub(super) fn remove(&mut self, path: &str) {
+        self.files.remove(path).expect("the file is there");
+        self.durable_names.remove(path);
+    }
+
+    pub(super) fn remove_dir(&mut self, path: &str) {
+        assert!(self.dirs.remove(path), "the directory is there");
+        self.durable_names.remove(path);
+    }
+
     pub(super) fn count(&self, name: &str) -> usize {
         self.counts.get(name).copied().unwrap_or(0)
     }

@@ -3,9 +3,10 @@
 mod append;
 mod disk;
 mod read;
+mod recovery;
 mod rounds;
 
-use super::checksum::crc32c;
+use super::files::crc32c;
 use super::{
     AppendError, AppendInfo, AppendOrigin, Appending, LogConfig, LogEvent, LogStore, LogStoreConfig, ReadError,
     ReadOutcome, ReadRequest, Records,
@@ -36,18 +37,40 @@ impl World {
 
     fn with(config: LogStoreConfig) -> Self {
         let disk = Disk::default();
-        Self {
-            store: LogStore::boot(config.clone(), &disk.found()),
+        let mut effects = Effects::new();
+        let mut world = Self {
+            store: LogStore::boot(config.clone(), &disk.found(), &mut effects),
             disk,
-            effects: Effects::new(),
+            effects,
             now: Now { instant: Instant(0), wall: Timestamp(1_000_000) },
             events: Vec::new(),
             config,
-        }
+        };
+        world.settle();
+        world.disk.counts.clear();
+        world
     }
 
     fn open(&mut self, partition: TopicPartition, config: &LogConfig) {
-        self.store.open(self.now, partition, "orders", LogDirIndex(0), Arc::new(config.clone()));
+        let config = Arc::new(config.clone());
+        self.store.open(self.now, partition, "orders", LogDirIndex(0), config, &mut self.effects);
+    }
+
+    /// The process ends and another begins on what the disk has.
+    fn restart(&mut self) {
+        self.disk.completions.clear();
+        self.disk.counts.clear();
+        self.events.clear();
+        self.effects = Effects::new();
+        self.store = LogStore::boot(self.config.clone(), &self.disk.found(), &mut self.effects);
+    }
+
+    /// Time goes by.
+    fn wait_ms(&mut self, ms: u64) {
+        self.now.instant = Instant(self.now.instant.0 + ms * 1000);
+        self.now.wall = Timestamp(self.now.wall.0 + ms as i64);
+        self.store.tick(self.now, &mut self.effects);
+        self.settle();
     }
 
     fn append(&mut self, partition: TopicPartition, records: &Bytes) -> Result<AppendInfo, AppendError> {
@@ -62,7 +85,7 @@ impl World {
 
     /// Ends a step: what the store asked for is carried out, and nothing completes yet.
     fn end_step(&mut self) {
-        self.store.end_step(&mut self.effects);
+        self.store.end_step(self.now, &mut self.effects);
         self.disk.carry_out(&mut self.effects);
         self.store.check_invariants();
     }
@@ -70,7 +93,7 @@ impl World {
     /// Hands over the oldest completion in a step of its own.
     fn complete_one(&mut self) -> bool {
         let Some((io, result)) = self.disk.completions.pop_front() else { return false };
-        self.store.on_io(io, result, &mut self.effects);
+        self.store.on_io(self.now, io, result, &mut self.effects);
         self.end_step();
         while let Some(event) = self.store.next_event() {
             self.events.push(event);
@@ -141,7 +164,7 @@ fn partition(number: i32) -> TopicPartition {
 
 /// What a batch of a test has.
 #[derive(Clone, Copy, Debug)]
-struct BatchSpec {
+pub(super) struct BatchSpec {
     records: i32,
     /// The bytes behind the header: not records that could be decoded, which a log does not do.
     payload: usize,
@@ -150,11 +173,11 @@ struct BatchSpec {
 }
 
 impl BatchSpec {
-    const fn new(records: i32, payload: usize) -> Self {
+    pub(super) const fn new(records: i32, payload: usize) -> Self {
         Self { records, payload, fill: 0x5a, timestamp: 1_000_000 }
     }
 
-    fn build(self) -> Bytes {
+    pub(super) fn build(self) -> Bytes {
         let mut batch = Vec::new();
         batch.extend_from_slice(&0_i64.to_be_bytes());
         batch.extend_from_slice(&((49 + self.payload) as i32).to_be_bytes());

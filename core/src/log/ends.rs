@@ -1,0 +1,274 @@
+//! The flushed-ends file of a directory: how far each log is known to be durable, for the recovery after a crash.
+//!
+//! What is recorded is captured when a round begins, for that is the moment at which what the round will have made durable
+//! is known, and written once the round is over. So the file is behind the log and never ahead. It is written behind
+//! within an interval, and at once when the bytes that a recovery would have to read again reach half of their bound.
+//!
+//! Invariants:
+//! 1. An entry is written after the round that captured it has ended.
+//! 2. At most one write of the file is under way, and while it is, nothing is captured.
+//! 3. What was found at boot and is not superseded stays in the file: logs of other shards, logs that are damaged, and logs
+//!    that are not open yet.
+
+use super::ends_file::{self, EndEntry};
+use super::io::{Asked, Purpose};
+use super::log::{Home, Log, Phase};
+use super::names;
+use super::outcome::LogEvent;
+use super::replace::AfterReplace;
+use super::segment::MaxTimestamp;
+use super::store::LogStore;
+use crate::effect::{Effects, IoOp};
+use crate::ids::{FileName, FilePosition, LogDirIndex, Offset, TopicPartition};
+use crate::limits::LOG_ENDS_FILE_BYTES_MIN;
+use crate::time::{Instant, Now};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// What a shard has to record in a directory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ends {
+    /// What was found at boot and is not superseded.
+    pub(super) found: BTreeMap<TopicPartition, EndEntry>,
+    /// Logs that have changed since they were captured.
+    unrecorded: BTreeSet<TopicPartition>,
+    /// When they are to be recorded at the latest.
+    due: Option<Instant>,
+    /// The bytes that a recovery would have to read again.
+    debt: u64,
+    /// What the round in flight will have made durable.
+    captured: Option<Capture>,
+    /// What is being written.
+    writing: Option<Capture>,
+    file: EndsFile,
+    /// Whether the first file that the directory ever had is being made.
+    is_first: bool,
+    /// Calls that wait until the start of a log is recorded.
+    deletions: Vec<(TopicPartition, Offset)>,
+}
+
+/// The file as this incarnation has written it.
+#[derive(Clone, Copy, Debug, Default)]
+enum EndsFile {
+    /// There is none in the directory, of any shard.
+    #[default]
+    Missing,
+    /// Not yet: what is there may end in a torn frame, and is replaced.
+    Inherited,
+    /// It begins with all entries, and has changes behind them.
+    Written { whole_bytes: u64, bytes: u64 },
+}
+
+#[derive(Clone, Debug)]
+struct Capture {
+    entries: Vec<EndEntry>,
+    debt: u64,
+    /// Whether these are all entries, and the file is replaced.
+    whole: bool,
+    /// The operations of the write that are not complete.
+    outstanding: u8,
+}
+
+impl Ends {
+    /// Whether there is a file, durably. Without one a recovery would trust closed segments without having them scanned, so
+    /// that no round begins before.
+    pub(super) fn has_file(&self) -> bool {
+        match self.file {
+            EndsFile::Missing => false,
+            EndsFile::Inherited => true,
+            EndsFile::Written { .. } => !self.is_first,
+        }
+    }
+
+    /// Notes that a log has something to record, within the interval.
+    pub(super) fn note(&mut self, partition: TopicPartition, latest: Instant) {
+        self.unrecorded.insert(partition);
+        self.due.get_or_insert(latest);
+    }
+
+    /// Notes bytes that a recovery would have to read again.
+    pub(super) const fn note_bytes(&mut self, bytes: u64) {
+        self.debt += bytes;
+    }
+
+    /// Has a log recorded as soon as can be, and says so by an event when its start has become durable.
+    pub(super) fn record_start(&mut self, partition: TopicPartition, log_start: Offset) {
+        self.unrecorded.insert(partition);
+        self.due = Some(Instant(0));
+        self.deletions.push((partition, log_start));
+    }
+
+    /// Has everything recorded as soon as can be.
+    pub(super) fn hurry(&mut self) {
+        if !self.unrecorded.is_empty() {
+            self.due = Some(Instant(0));
+        }
+    }
+
+    /// Forgets a log that is deleted.
+    pub(super) fn forget(&mut self, partition: TopicPartition, unrecorded_bytes: u64) {
+        self.found.remove(&partition);
+        self.unrecorded.remove(&partition);
+        self.debt -= unrecorded_bytes;
+        self.deletions.retain(|(other, _)| *other != partition);
+    }
+
+    /// When something is to be recorded, where nothing stands in the way.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        if self.captured.is_some() || self.writing.is_some() { None } else { self.due }
+    }
+
+    /// Whether everything that changed is recorded.
+    pub(super) fn is_settled(&self) -> bool {
+        self.unrecorded.is_empty() && self.captured.is_none() && self.writing.is_none()
+    }
+
+    /// Whether the round that begins now is to record what it covers.
+    pub(super) fn wants(&self, now: Instant, debt_max: u64) -> bool {
+        let due = self.due.is_some_and(|due| due <= now) || self.debt >= debt_max / 2;
+        due && !self.unrecorded.is_empty() && self.captured.is_none() && self.writing.is_none()
+    }
+
+    /// The logs that have changed since they were captured.
+    pub(super) fn unrecorded(&self) -> impl Iterator<Item = TopicPartition> + '_ {
+        self.unrecorded.iter().copied()
+    }
+
+    const fn wants_whole(&self) -> bool {
+        match self.file {
+            EndsFile::Missing | EndsFile::Inherited => true,
+            EndsFile::Written { whole_bytes, bytes } => bytes > LOG_ENDS_FILE_BYTES_MIN && bytes > 4 * whole_bytes,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn debt(&self) -> u64 {
+        self.debt
+    }
+}
+
+impl LogStore {
+    /// A directory has read its flushed-ends files: where there was none, the first is made.
+    pub(super) fn begin_ends(&mut self, index: usize, found: bool, effects: &mut Effects) {
+        let ends = &mut self.dirs[index].ends;
+        if found {
+            ends.file = EndsFile::Inherited;
+            return;
+        }
+        ends.is_first = true;
+        ends.captured = Some(Capture { entries: Vec::new(), debt: 0, whole: true, outstanding: 0 });
+        self.write_ends(index, effects);
+    }
+
+    /// Captures what the round that begins now will have made durable. All that was appended to these logs is covered.
+    pub(super) fn capture_ends(&mut self, index: usize, now: Now) {
+        let dir = &mut self.dirs[index];
+        let whole = dir.ends.wants_whole();
+        let mut entries = Vec::new();
+        let mut debt = 0;
+        let unrecorded = core::mem::take(&mut dir.ends.unrecorded);
+        let recordable = |log: &Log| log.dir == dir.index && log.phase == Phase::Open && log.disk.home == Home::Made;
+        for partition in &unrecorded {
+            let Some(log) = self.logs.get_mut(partition) else { continue };
+            if !recordable(log) {
+                if log.phase == Phase::Open && log.disk.home == Home::Making {
+                    dir.ends.unrecorded.insert(*partition);
+                }
+                continue;
+            }
+            dir.ends.found.remove(partition);
+            debt += core::mem::take(&mut log.unrecorded_bytes);
+            if !whole {
+                entries.push(log.end_entry());
+            }
+        }
+        if whole {
+            entries.extend(dir.ends.found.values().cloned());
+            entries.extend(
+                self.logs
+                    .values()
+                    .filter(|log| recordable(log) && !dir.ends.found.contains_key(&log.partition))
+                    .map(Log::end_entry),
+            );
+        }
+        let interval = self.config.record_interval_ms;
+        dir.ends.due = (!dir.ends.unrecorded.is_empty()).then(|| now.instant.after_ms(interval));
+        dir.ends.captured = Some(Capture { entries, debt, whole, outstanding: 0 });
+    }
+
+    /// Writes what was captured when the round began that has ended now.
+    pub(super) fn write_ends(&mut self, index: usize, effects: &mut Effects) {
+        let shard = self.config.shard;
+        let dir = &mut self.dirs[index];
+        let Some(mut capture) = dir.ends.captured.take() else { return };
+        let file = FileName::new(dir.index, &names::flushed_ends(shard));
+        if capture.whole {
+            let content = Bytes::from(ends_file::encode_whole(&capture.entries));
+            let bytes = content.len() as u64;
+            dir.ends.file = EndsFile::Written { whole_bytes: bytes, bytes };
+            capture.outstanding = 1;
+            dir.ends.writing = Some(capture);
+            let then = AfterReplace::Ends(dir.index);
+            self.replace(file, content, None, then, effects);
+            return;
+        }
+        let EndsFile::Written { bytes, .. } = &mut dir.ends.file else { panic!("changes follow a whole") };
+        let content = Bytes::from(ends_file::encode_changes(&capture.entries));
+        let position = FilePosition(*bytes);
+        *bytes += content.len() as u64;
+        capture.outstanding = 2;
+        dir.ends.writing = Some(capture);
+        let asked = Asked { dir: dir.index, round: None, purpose: Purpose::RecordEnds };
+        let write = IoOp::Write { file: file.clone(), position, parts: alloc::vec![content] };
+        self.io.ask(asked.clone(), write, effects);
+        self.io.ask(asked, IoOp::Sync { file }, effects);
+    }
+
+    /// An operation of the write of the file is complete; where it was the last, what was captured is recorded.
+    pub(super) fn ends_written(&mut self, dir: LogDirIndex, now: Now, effects: &mut Effects) {
+        let ends = &mut self.dirs[usize::from(dir.0)].ends;
+        let writing = ends.writing.as_mut().expect("the file is being written");
+        writing.outstanding -= 1;
+        if writing.outstanding > 0 {
+            return;
+        }
+        let Some(recorded) = ends.writing.take() else { return };
+        ends.is_first = false;
+        ends.debt -= recorded.debt;
+        for entry in &recorded.entries {
+            ends.deletions.retain(|&(partition, log_start)| {
+                let done = partition == entry.partition && log_start <= entry.log_start;
+                if done {
+                    self.events.push_back(LogEvent::RecordsDeleted { partition, log_start: entry.log_start });
+                }
+                !done
+            });
+            if let Some(log) = self.logs.get_mut(&entry.partition) {
+                log.recorded_start = log.recorded_start.max(entry.log_start);
+            }
+        }
+        let _ = (now, effects);
+    }
+}
+
+impl Log {
+    /// What the flushed-ends file says of a log when all of it is durable.
+    fn end_entry(&self) -> EndEntry {
+        let active = self.segments.last().expect("an open log has an active segment");
+        let max_timestamp = match active.max_timestamp {
+            MaxTimestamp::Known { timestamp, last_offset } => Some((timestamp, last_offset)),
+            MaxTimestamp::None | MaxTimestamp::Unknown => None,
+        };
+        EndEntry {
+            partition: self.partition,
+            log_start: self.log_start,
+            flushed_end: self.log_end,
+            segment: active.base,
+            position: FilePosition(active.bytes),
+            first_timestamp: active.first_timestamp,
+            max_timestamp,
+            producers: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,614 @@
+//! Recovery: how a log is opened from the files of an earlier incarnation. It is ordinary stepping with reads.
+//!
+//! A directory begins with its flushed-ends files, of all shards. Then each log that is opened finds its place:
+//! 1. whose directory it is: the flushed-ends file knows, or else `partition.metadata` is read;
+//! 2. a [plan](plan) from the files' lengths: where nothing lies behind the recorded end, nothing of it is read;
+//! 3. its leader epochs;
+//! 4. a scan of what lies behind, batch by batch, which ends before the first that is not right; what follows is cut.
+//!
+//! What was scanned is not known to be durable: it is covered by a commit round before it counts.
+
+mod boot;
+mod plan;
+mod scan;
+
+pub(super) use boot::{Boot, FoundHomes};
+pub(super) use plan::FoundFile;
+
+use super::dir::Dir;
+use super::ends_file::EndEntry;
+use super::files::leader_epoch_checkpoint;
+use super::files::partition_dir::{DirKind, PartitionDir};
+use super::files::segment_name::{SegmentFile, SegmentName};
+use super::index::SegmentIndex;
+use super::io::{Asked, Purpose};
+use super::log::{Home, Log, Phase};
+use super::names;
+use super::outcome::{LogEvent, Unavailable};
+use super::segment::{MaxTimestamp, Segment};
+use super::store::LogStore;
+use crate::effect::{Effects, IoOp, Level};
+use crate::event::{IoOutput, IoResult};
+use crate::ids::{FileName, FilePosition, LeaderEpoch, Offset, Timestamp, TopicPartition};
+use crate::limits::{LOG_INDEX_FILE_BYTES_MAX, LOG_READ_BYTES_MAX, LOG_RECOVERIES_MAX};
+use crate::time::Now;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use plan::{FoundSegment, Plan, Unrecorded};
+use scan::{Expected, Next, Stranded};
+
+/// The recoveries of a shard.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recoveries {
+    under_way: BTreeMap<TopicPartition, Recovery>,
+    /// Logs that wait until fewer are under way.
+    waiting: VecDeque<TopicPartition>,
+}
+
+/// A log on its way to being open.
+#[derive(Clone, Debug)]
+struct Recovery {
+    entry: Option<EndEntry>,
+    files: Vec<FoundFile>,
+    plan: Plan,
+    step: Step,
+    /// Where the scan is: the segment and the place in its file.
+    segment: usize,
+    position: u64,
+    /// How much to read next.
+    length: u32,
+    offset_index: Bytes,
+}
+
+/// What a recovery waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// `partition.metadata`, to see whose directory it is.
+    Identity,
+    Epochs,
+    OffsetIndex,
+    TimeIndex,
+    Scan,
+    /// What lies behind the first batch that is not right.
+    Stranded {
+        cut_segment: usize,
+        cut_position: u64,
+        found: Stranded,
+        checked: u64,
+        looked_at: u64,
+    },
+}
+
+/// The bytes behind the end of a cut log that are looked at for batches.
+const STRANDED_BYTES_MAX: u64 = 64 << 20;
+
+impl LogStore {
+    /// Goes on with a log whose directory has read its flushed-ends files.
+    pub(super) fn open_found(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        let dir = &mut self.dirs[usize::from(log.dir.0)];
+        let entry = dir.ends.found.get(&partition);
+        let Some(files) = dir.homes.take(&log.home) else {
+            match entry.filter(|entry| entry.flushed_end > Offset::ZERO) {
+                Some(entry) => {
+                    let reason =
+                        format!("its directory is missing, and was flushed up to offset {}", entry.flushed_end);
+                    self.set_aside(partition, &reason, effects);
+                }
+                None => {
+                    log.phase = Phase::Open;
+                    self.events.push_back(LogEvent::Opened { partition });
+                }
+            }
+            return;
+        };
+        let recovery = Recovery {
+            entry: entry.cloned(),
+            files,
+            plan: Plan::default(),
+            step: Step::Identity,
+            segment: 0,
+            position: 0,
+            length: LOG_READ_BYTES_MAX,
+            offset_index: Bytes::new(),
+        };
+        self.recoveries.under_way.insert(partition, recovery);
+        if self.recoveries.under_way.len() > LOG_RECOVERIES_MAX {
+            self.recoveries.waiting.push_back(partition);
+        } else {
+            self.identify(partition, now, effects);
+        }
+    }
+
+    /// Finds out whose directory it is.
+    fn identify(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get(&partition) else { return };
+        let metadata = recovery.files.iter().find(|(name, _)| &**name == names::PARTITION_METADATA);
+        match (&recovery.entry, metadata) {
+            // An entry is written after the directory has become this log's.
+            (Some(_), _) => self.plan(partition, now, effects),
+            (None, Some((_, length))) => {
+                let length = (*length).min(u64::from(LOG_READ_BYTES_MAX)) as u32;
+                self.read_fixed(partition, names::PARTITION_METADATA, length, effects);
+            }
+            // Nothing was acknowledged before this file was durable; and the rest may be an older topic's.
+            (None, None) => self.not_ours(partition, 0, effects),
+        }
+    }
+
+    /// A read of a recovery is complete.
+    pub(super) fn recovery_read(
+        &mut self,
+        partition: TopicPartition,
+        now: Now,
+        result: IoResult,
+        effects: &mut Effects,
+    ) {
+        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
+        let bytes = match result {
+            Ok(IoOutput::Read(bytes)) => bytes,
+            Ok(IoOutput::Done | IoOutput::Space { .. }) => unreachable!("a read brings bytes"),
+            Err(error) => {
+                let Some(dir) = self.logs.get(&partition).map(|log| log.dir) else { return };
+                return self.fail_dir(dir, &error, effects);
+            }
+        };
+        match recovery.step {
+            Step::Identity => match super::metadata::decode(&bytes) {
+                Some(topic) if topic == partition.topic => self.plan(partition, now, effects),
+                Some(topic) => self.not_ours(partition, u128::from_be_bytes(topic.0), effects),
+                None => self.set_aside(partition, "its partition.metadata is not readable", effects),
+            },
+            Step::Epochs => {
+                self.take_epochs(partition, &bytes, effects);
+                self.load_active_index(partition, now, effects);
+            }
+            Step::OffsetIndex => {
+                recovery.offset_index = bytes;
+                recovery.step = Step::TimeIndex;
+                self.load_active_index(partition, now, effects);
+            }
+            Step::TimeIndex => {
+                let offset_index = core::mem::take(&mut recovery.offset_index);
+                self.take_active_index(partition, &offset_index, &bytes, effects);
+                self.begin_scan(partition, now, effects);
+            }
+            Step::Scan => self.scan(partition, now, &bytes, effects),
+            Step::Stranded { .. } => self.find_stranded(partition, now, &bytes, effects),
+        }
+    }
+
+    /// The directory is another topic's, which is gone: it is put aside, and the log begins anew.
+    fn not_ours(&mut self, partition: TopicPartition, owner: u128, effects: &mut Effects) {
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        let dir = &mut self.dirs[usize::from(log.dir.0)];
+        put_aside(&mut self.io, dir, &log.home, owner, effects);
+        log.phase = Phase::Open;
+        self.events.push_back(LogEvent::Opened { partition });
+        self.end_recovery(partition, effects);
+    }
+
+    /// The log is damaged: nothing of it is changed, and nobody can use it.
+    fn set_aside(&mut self, partition: TopicPartition, what: &str, effects: &mut Effects) {
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        log.phase = Phase::Closed(Unavailable::Damaged);
+        log.segments.clear();
+        let dir = &self.dirs[usize::from(log.dir.0)].path;
+        let reason =
+            format!("partition {} in {dir} is damaged and is set aside, nothing was changed: {what}", log.home);
+        effects.notice(Level::Error, reason.clone());
+        self.events.push_back(LogEvent::Damaged { partition, reason });
+        self.end_recovery(partition, effects);
+    }
+
+    fn end_recovery(&mut self, partition: TopicPartition, _effects: &mut Effects) {
+        self.recoveries.under_way.remove(&partition);
+    }
+
+    /// Lets logs that wait begin their recovery, where there is room.
+    pub(super) fn next_recoveries(&mut self, now: Now, effects: &mut Effects) {
+        while self.recoveries.under_way.len() - self.recoveries.waiting.len() < LOG_RECOVERIES_MAX {
+            let Some(next) = self.recoveries.waiting.pop_front() else { return };
+            self.identify(next, now, effects);
+        }
+    }
+
+    /// Decides what is to be done, and takes up the segments that are flushed.
+    fn plan(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        let dir = &mut self.dirs[usize::from(log.dir.0)];
+        let unrecorded = if dir.boot.found_ends() { Unrecorded::ScanAll } else { Unrecorded::ScanActive };
+        recovery.plan = match Plan::new(&recovery.files, recovery.entry.as_ref(), unrecorded) {
+            Ok(plan) => plan,
+            Err(reason) => return self.set_aside(partition, &reason, effects),
+        };
+        let plan = &recovery.plan;
+        log.take_plan(plan, recovery.entry.as_ref(), now.wall);
+        log.disk.metadata_missing = !recovery.files.iter().any(|(name, _)| &**name == names::PARTITION_METADATA);
+        (recovery.segment, recovery.position) = (plan.scan_segment, plan.scan_position);
+        recovery.step = Step::Epochs;
+        for name in plan.leftovers.clone() {
+            let round = dir.next_round();
+            let file = names::fixed(log.dir, &log.home, &name);
+            dir.ask(&mut self.io, round, Purpose::Step, IoOp::Remove { file }, effects);
+        }
+        let epochs = recovery.files.iter().find(|(name, _)| &**name == leader_epoch_checkpoint::NAME);
+        match epochs.map(|(_, length)| (*length).min(u64::from(LOG_READ_BYTES_MAX)) as u32) {
+            Some(length) if length > 0 => {
+                self.read_fixed(partition, leader_epoch_checkpoint::NAME, length, effects);
+            }
+            Some(_) | None => self.load_active_index(partition, now, effects),
+        }
+    }
+
+    /// Takes up the leader epochs of what is flushed. A file that cannot be read is made anew from what is scanned.
+    fn take_epochs(&mut self, partition: TopicPartition, bytes: &[u8], effects: &mut Effects) {
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        match leader_epoch_checkpoint::decode(bytes) {
+            Ok(entries) => {
+                log.epochs = super::epochs::LeaderEpochs::restore(entries);
+                log.epochs_dirty = log.epochs.truncate_from_end(log.log_end);
+                log.epochs_dirty |= log.epochs.truncate_from_start(log.log_start);
+            }
+            Err(error) => {
+                log.epochs_dirty = true;
+                effects.notice(Level::Warn, format!("leader epochs of partition {} are lost: {error}", log.home));
+            }
+        }
+    }
+
+    /// Reads the indexes of the segment in which the scan begins, so that entries behind that place are cut; or goes on.
+    fn load_active_index(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
+        if recovery.plan.is_clean() {
+            return self.finish(partition, now, None, Stranded::default(), effects);
+        }
+        if recovery.step == Step::Epochs {
+            recovery.step = Step::OffsetIndex;
+        }
+        let segment = recovery.plan.segments[recovery.plan.scan_segment];
+        let kind = match recovery.step {
+            Step::OffsetIndex => SegmentFile::OffsetIndex,
+            _ => SegmentFile::TimeIndex,
+        };
+        let length = if kind == SegmentFile::OffsetIndex { segment.offset_index } else { segment.time_index };
+        let length = length.unwrap_or(0).min(u64::from(LOG_INDEX_FILE_BYTES_MAX)) as u32;
+        if recovery.plan.scan_position == 0 || length == 0 {
+            // Nothing of it is needed.
+            return self.recovery_read(partition, now, Ok(IoOutput::Read(Bytes::new())), effects);
+        }
+        let Some(log) = self.logs.get(&partition) else { return };
+        let file = names::file(log.dir, &log.home, segment.base, kind);
+        self.ask_read(partition, file, FilePosition(0), length, effects);
+    }
+
+    /// Takes up the index of the segment in which the scan begins, up to that place, and cuts the rest.
+    fn take_active_index(&mut self, partition: TopicPartition, offsets: &[u8], times: &[u8], effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get(&partition) else { return };
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        let dir = &mut self.dirs[usize::from(log.dir.0)];
+        let plan = &recovery.plan;
+        let found = plan.segments[plan.scan_segment];
+        let end = u32::try_from(plan.scan_offset.0.saturating_sub(found.base.0)).unwrap_or(u32::MAX);
+        let segment = &mut log.segments[plan.scan_segment];
+        segment.index.load(offsets, times, plan.scan_position);
+        let (offset_bytes, time_bytes) = segment.index.truncate(plan.scan_position, end);
+        let cuts = [
+            (SegmentFile::OffsetIndex, found.offset_index, offset_bytes),
+            (SegmentFile::TimeIndex, found.time_index, time_bytes),
+        ];
+        for (kind, length, kept) in cuts {
+            cut_file(&mut self.io, dir, log, found.base, kind, length, kept, effects);
+        }
+        // Those of later segments are made anew.
+        for later in plan.segments.get(plan.scan_segment + 1..).unwrap_or_default() {
+            for (kind, length) in
+                [(SegmentFile::OffsetIndex, later.offset_index), (SegmentFile::TimeIndex, later.time_index)]
+            {
+                cut_file(&mut self.io, dir, log, later.base, kind, length, 0, effects);
+            }
+        }
+    }
+
+    fn begin_scan(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
+        recovery.step = Step::Scan;
+        self.read_on(partition, now, effects);
+    }
+
+    /// Reads the next piece to scan, or goes to the next segment, or ends.
+    fn read_on(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        loop {
+            let Some(segment) = recovery.plan.segments.get(recovery.segment) else {
+                return self.finish(partition, now, None, Stranded::default(), effects);
+            };
+            let left = segment.bytes.unwrap_or(0).saturating_sub(recovery.position);
+            if left > 0 {
+                let length = u64::from(recovery.length).min(left) as u32;
+                let file = names::file(log.dir, &log.home, segment.base, SegmentFile::Log);
+                let position = FilePosition(recovery.position);
+                return self.ask_read(partition, file, position, length, effects);
+            }
+            let Some(next) = recovery.plan.segments.get(recovery.segment + 1) else {
+                return self.finish(partition, now, None, Stranded::default(), effects);
+            };
+            let gap = next.base < log.log_end || next.base > log.log_end && !log.config.cleanup.compact;
+            if gap {
+                return self.cut_here(partition, now, effects);
+            }
+            recovery.segment += 1;
+            recovery.position = 0;
+            log.log_end = log.log_end.max(next.base);
+            log.segments.push(scanned_segment(next, now.wall));
+        }
+    }
+
+    /// Takes up the batches of a piece.
+    fn scan(&mut self, partition: TopicPartition, now: Now, piece: &Bytes, effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        let bytes = recovery.plan.segments[recovery.segment].bytes.unwrap_or(0);
+        let start = recovery.position;
+        let mut valid = true;
+        loop {
+            let rest = piece.get((recovery.position - start) as usize..).unwrap_or_default();
+            let left = bytes - recovery.position;
+            if left == 0 {
+                break;
+            }
+            let epoch = log.epochs.latest().map_or(LeaderEpoch(-1), |latest| latest.epoch);
+            let expected = Expected { offset: log.log_end, gaps: log.config.cleanup.compact, epoch };
+            match scan::next_batch(rest, left, expected) {
+                Next::Batch(header) => {
+                    log.take_scanned(&header);
+                    recovery.position += header.bytes as u64;
+                    recovery.length = LOG_READ_BYTES_MAX;
+                }
+                Next::Needs(needed) => {
+                    let short = (piece.len() as u64) < u64::from(recovery.length).min(bytes - start);
+                    valid = !short && (recovery.position > start || needed > piece.len());
+                    recovery.length = LOG_READ_BYTES_MAX.max(u32::try_from(needed).unwrap_or(u32::MAX));
+                    break;
+                }
+                Next::Invalid => {
+                    valid = false;
+                    break;
+                }
+            }
+        }
+        if valid { self.read_on(partition, now, effects) } else { self.cut_here(partition, now, effects) }
+    }
+
+    /// The log ends here. What follows is looked at for batches before it is cut, to be reported.
+    fn cut_here(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
+        recovery.step = Step::Stranded {
+            cut_segment: recovery.segment,
+            cut_position: recovery.position,
+            found: Stranded::default(),
+            checked: 0,
+            looked_at: 0,
+        };
+        recovery.length = LOG_READ_BYTES_MAX;
+        self.find_stranded(partition, now, &Bytes::new(), effects);
+    }
+
+    fn find_stranded(&mut self, partition: TopicPartition, now: Now, piece: &Bytes, effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
+        let Step::Stranded { cut_segment, cut_position, mut found, mut checked, mut looked_at } = recovery.step else {
+            return;
+        };
+        let Some(log) = self.logs.get(&partition) else { return };
+        let length_of = |at: usize| recovery.plan.segments.get(at).map(|segment| segment.bytes.unwrap_or(0));
+        if !piece.is_empty() {
+            let is_end =
+                length_of(recovery.segment).is_none_or(|bytes| recovery.position + piece.len() as u64 >= bytes);
+            let limit = 2 * STRANDED_BYTES_MAX;
+            let done = scan::find_stranded(piece, is_end, log.log_end, &mut checked, limit, &mut found);
+            recovery.position += done as u64;
+            looked_at += done as u64;
+        }
+        while length_of(recovery.segment).is_some_and(|bytes| recovery.position >= bytes) {
+            recovery.segment += 1;
+            recovery.position = 0;
+        }
+        recovery.step = Step::Stranded { cut_segment, cut_position, found, checked, looked_at };
+        match recovery.plan.segments.get(recovery.segment) {
+            Some(segment) if looked_at < STRANDED_BYTES_MAX => {
+                let left = segment.bytes.unwrap_or(0) - recovery.position;
+                let file = names::file(log.dir, &log.home, segment.base, SegmentFile::Log);
+                let (position, length) = (FilePosition(recovery.position), left.min(u64::from(LOG_READ_BYTES_MAX)));
+                self.ask_read(partition, file, position, length as u32, effects);
+            }
+            Some(_) | None => self.finish(partition, now, Some((cut_segment, cut_position)), found, effects),
+        }
+    }
+
+    /// Opens the log, after cutting what does not belong to it.
+    fn finish(
+        &mut self,
+        partition: TopicPartition,
+        now: Now,
+        cut: Option<(usize, u64)>,
+        stranded: Stranded,
+        effects: &mut Effects,
+    ) {
+        let Some(recovery) = self.recoveries.under_way.get(&partition) else { return };
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        let dir = &mut self.dirs[usize::from(log.dir.0)];
+        let plan = &recovery.plan;
+        if let Some((segment, position)) = cut {
+            let round = dir.next_round();
+            let torn = plan.segments[segment];
+            let mut bytes_cut = torn.bytes.unwrap_or(0) - position;
+            if bytes_cut > 0 {
+                let file = names::file(log.dir, &log.home, torn.base, SegmentFile::Log);
+                dir.ask(&mut self.io, round, Purpose::Step, IoOp::Truncate { file, length: position }, effects);
+            }
+            let removed: Vec<Offset> = plan.segments[segment + 1..].iter().map(|segment| segment.base).collect();
+            bytes_cut += plan.segments[segment + 1..].iter().map(|segment| segment.bytes.unwrap_or(0)).sum::<u64>();
+            for (name, _) in &recovery.files {
+                if SegmentName::parse(name).is_some_and(|name| removed.contains(&name.base_offset)) {
+                    let file = names::fixed(log.dir, &log.home, name);
+                    dir.ask(&mut self.io, round, Purpose::Step, IoOp::Remove { file }, effects);
+                }
+            }
+            effects.notice(Level::Warn, cut_notice(log, bytes_cut, stranded));
+        }
+        let unflushed = !plan.is_clean() || recovery.entry.is_none();
+        if unflushed {
+            for at in plan.scan_segment..log.segments.len() {
+                let segment = &log.segments[at];
+                if segment.created {
+                    log.note_unsynced(segment.base, SegmentFile::Log);
+                }
+            }
+            log.disk.names_dirty = true;
+            dir.home_names_dirty |= recovery.entry.is_none();
+        }
+        let scanned: u64 = log.segments[plan.scan_segment..].iter().map(|segment| segment.bytes).sum();
+        log.unrecorded_bytes = scanned.saturating_sub(plan.scan_position);
+        log.written_end = log.log_end;
+        log.phase = Phase::Open;
+        dir.ends.note_bytes(log.unrecorded_bytes);
+        if unflushed {
+            dir.dirty.insert(partition);
+            dir.ends.note(partition, now.instant.after_ms(self.config.record_interval_ms));
+            // Even where nothing was scanned, the metadata file or a cut has to become durable.
+            self.stepped.insert(partition);
+        }
+        self.events.push_back(LogEvent::Opened { partition });
+        if log.advance_durable_end() {
+            self.events.push_back(LogEvent::Flushed { partition, durable_end: log.durable_end });
+        }
+        self.end_recovery(partition, effects);
+    }
+
+    fn read_fixed(&mut self, partition: TopicPartition, name: &str, length: u32, effects: &mut Effects) {
+        let Some(log) = self.logs.get(&partition) else { return };
+        let file = names::fixed(log.dir, &log.home, name);
+        self.ask_read(partition, file, FilePosition(0), length, effects);
+    }
+
+    fn ask_read(
+        &mut self,
+        partition: TopicPartition,
+        file: FileName,
+        position: FilePosition,
+        length: u32,
+        effects: &mut Effects,
+    ) {
+        let asked = Asked { dir: file.dir, round: None, purpose: Purpose::Recover(partition) };
+        self.io.ask(asked, IoOp::Read { file, position, length }, effects);
+    }
+}
+
+impl Log {
+    /// Takes up the segments that are flushed.
+    fn take_plan(&mut self, plan: &Plan, entry: Option<&EndEntry>, now: Timestamp) {
+        self.segments = plan.segments[..plan.scan_segment].iter().map(|found| flushed_segment(found, now)).collect();
+        let found = &plan.segments[plan.scan_segment];
+        let mut active = if plan.scan_position > 0 { flushed_segment(found, now) } else { scanned_segment(found, now) };
+        active.bytes = plan.scan_position;
+        if let Some(entry) = entry {
+            active.first_timestamp = entry.first_timestamp;
+            active.max_timestamp = match entry.max_timestamp {
+                Some((timestamp, last_offset)) => MaxTimestamp::Known { timestamp, last_offset },
+                None => MaxTimestamp::None,
+            };
+        }
+        self.segments.push(active);
+        self.log_start = plan.log_start;
+        self.recorded_start = plan.log_start;
+        self.high_watermark = plan.log_start;
+        self.log_end = plan.scan_offset;
+        self.flushed_end = plan.scan_offset;
+        self.written_end = plan.scan_offset;
+        self.disk.home = Home::Made;
+    }
+
+    /// Takes up a batch that was scanned.
+    fn take_scanned(&mut self, header: &super::header::BatchHeader) {
+        let interval = self.config.index_interval_bytes;
+        self.active().take_up(header, interval);
+        if header.leader_epoch >= LeaderEpoch(0) {
+            self.epochs_dirty |= self.epochs.assign(header.leader_epoch, header.base_offset);
+        }
+        self.log_end = header.end();
+    }
+}
+
+/// A segment all of whose batches are flushed, as far as its files say.
+fn flushed_segment(found: &FoundSegment, now: Timestamp) -> Segment {
+    Segment {
+        bytes: found.bytes.unwrap_or(0),
+        created: found.bytes.is_some(),
+        max_timestamp: MaxTimestamp::Unknown,
+        index: SegmentIndex::on_disk(found.offset_index, found.time_index),
+        ..Segment::new(found.base, now)
+    }
+}
+
+/// A segment that is scanned from its start.
+fn scanned_segment(found: &FoundSegment, now: Timestamp) -> Segment {
+    let mut segment = Segment::new(found.base, now);
+    segment.created = found.bytes.is_some();
+    segment.index.offsets_created = found.offset_index.is_some();
+    segment.index.times_created = found.time_index.is_some();
+    segment
+}
+
+/// Cuts an index file to what is kept of it.
+#[expect(clippy::too_many_arguments, reason = "the parts of a store that it needs are borrowed one by one")]
+fn cut_file(
+    io: &mut super::io::IoTable,
+    dir: &mut Dir,
+    log: &Log,
+    base: Offset,
+    kind: SegmentFile,
+    length: Option<u64>,
+    kept: u64,
+    effects: &mut Effects,
+) {
+    if length.is_some_and(|length| length > kept) {
+        let round = dir.next_round();
+        let file = names::file(log.dir, &log.home, base, kind);
+        dir.ask(io, round, Purpose::Step, IoOp::Truncate { file, length: kept }, effects);
+    }
+}
+
+/// Gives a directory that belongs to no topic a name that says so. It is kept: who deletes data is a human.
+pub(super) fn put_aside(io: &mut super::io::IoTable, dir: &mut Dir, home: &str, owner: u128, effects: &mut Effects) {
+    let Some(name) = PartitionDir::parse(home) else { return };
+    let aside = PartitionDir { kind: DirKind::Stray(owner), ..name }.format();
+    effects.notice(
+        Level::Warn,
+        format!("{home} in {} belongs to no topic that is known; it is kept as {aside}", dir.path),
+    );
+    let round = dir.next_round();
+    let (from, to) = (FileName::new(dir.index, home), FileName::new(dir.index, &aside));
+    dir.ask(io, round, Purpose::Step, IoOp::Rename { from, to }, effects);
+    dir.home_names_dirty = true;
+}
+
+fn cut_notice(log: &Log, bytes: u64, stranded: Stranded) -> String {
+    let mut text = format!(
+        "partition {} ends at offset {}: {bytes} bytes behind it were never acknowledged and are cut",
+        log.home, log.log_end
+    );
+    if stranded.batches > 0 {
+        let behind = format!("; among them {} whole batches of {} bytes", stranded.batches, stranded.bytes);
+        text.push_str(&behind);
+    }
+    text
+}
+
+/// The partition's directory, without any file of it: a name to group by.
+pub(super) type HomeName = Arc<str>;

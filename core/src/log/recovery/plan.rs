@@ -1,0 +1,146 @@
+//! What a recovery has to do, from what is known of a log and the files that were found.
+
+use crate::ids::{FilePosition, Offset};
+use crate::log::ends_file::EndEntry;
+use crate::log::files::segment_name::{SegmentFile, SegmentName, Stage};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// A file of a partition's directory: its name and its length.
+pub(in crate::log) type FoundFile = (Arc<str>, u64);
+
+/// The files of one segment, by their lengths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct FoundSegment {
+    pub(super) base: Offset,
+    /// `None` for a segment that is known to be empty and whose file was never made.
+    pub(super) bytes: Option<u64>,
+    pub(super) offset_index: Option<u64>,
+    pub(super) time_index: Option<u64>,
+    pub(super) txn_index: Option<u64>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// All segments, by base offset.
+    pub(super) segments: Vec<FoundSegment>,
+    /// The segment and the place in its file where scanning begins.
+    pub(super) scan_segment: usize,
+    pub(super) scan_position: u64,
+    /// The offset that the first batch to be scanned has at least. What lies before is flushed.
+    pub(super) scan_offset: Offset,
+    pub(super) log_start: Offset,
+    /// Files that are no part of the log any more.
+    pub(super) leftovers: Vec<Arc<str>>,
+}
+
+/// How much of a log that nothing is known of is scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unrecorded {
+    /// All of it: it is so new that it was not recorded yet.
+    ScanAll,
+    /// The last segment: there is no record at all in its directory, and closed segments have been flushed long since.
+    ScanActive,
+}
+
+impl Plan {
+    /// The plan for a log with these files, or what is damaged.
+    pub(super) fn new(files: &[FoundFile], entry: Option<&EndEntry>, unrecorded: Unrecorded) -> Result<Self, String> {
+        let mut segments: BTreeMap<Offset, FoundSegment> = BTreeMap::new();
+        let mut indexes: Vec<(Offset, SegmentFile, u64)> = Vec::new();
+        let mut leftovers = Vec::new();
+        for (name, length) in files {
+            match SegmentName::parse(name) {
+                Some(SegmentName { base_offset, file: SegmentFile::Log, stage: Stage::Live }) => {
+                    let found = FoundSegment { base: base_offset, bytes: Some(*length), ..FoundSegment::default() };
+                    segments.insert(base_offset, found);
+                }
+                Some(SegmentName { base_offset, file, stage: Stage::Live }) => {
+                    indexes.push((base_offset, file, *length))
+                }
+                Some(SegmentName { stage: Stage::Cleaned | Stage::Deleted, .. }) => leftovers.push(name.clone()),
+                Some(SegmentName { stage: Stage::Swap, .. }) => {
+                    return Err(format!("{name} is left of a compaction that was interrupted"));
+                }
+                None if name.ends_with(crate::log::replace::SUFFIX) => leftovers.push(name.clone()),
+                None => {}
+            }
+        }
+        for (base, file, length) in indexes {
+            let Some(segment) = segments.get_mut(&base) else { continue };
+            match file {
+                SegmentFile::OffsetIndex => segment.offset_index = Some(length),
+                SegmentFile::TimeIndex => segment.time_index = Some(length),
+                SegmentFile::TxnIndex => segment.txn_index = Some(length),
+                SegmentFile::Log | SegmentFile::ProducerSnapshot => {}
+            }
+        }
+        let segments: Vec<FoundSegment> = segments.into_values().collect();
+        let plan = match entry {
+            Some(entry) => Self::recorded(segments, entry)?,
+            None => Self::unrecorded(segments, unrecorded),
+        };
+        Ok(Self { leftovers, ..plan })
+    }
+
+    fn recorded(mut segments: Vec<FoundSegment>, entry: &EndEntry) -> Result<Self, String> {
+        let FilePosition(position) = entry.position;
+        let at = match segments.binary_search_by_key(&entry.segment, |segment| segment.base) {
+            Ok(at) => at,
+            Err(at) if position == 0 && entry.segment == entry.flushed_end && at == segments.len() => {
+                // It was begun, and nothing was appended to it.
+                segments.push(FoundSegment { base: entry.segment, ..FoundSegment::default() });
+                at
+            }
+            Err(_) => {
+                return Err(format!("segment {} is missing, and was flushed up to byte {position}", entry.segment));
+            }
+        };
+        let bytes = segments.get(at).and_then(|segment| segment.bytes).unwrap_or(0);
+        if bytes < position {
+            return Err(format!("segment {} has {bytes} bytes, and was flushed up to byte {position}", entry.segment));
+        }
+        let first = segments.first().map_or(entry.segment, |segment| segment.base);
+        if first > entry.log_start {
+            return Err(format!("segment {first} is the first, and the log starts at {}", entry.log_start));
+        }
+        Ok(Self {
+            scan_segment: at,
+            scan_position: position,
+            scan_offset: entry.flushed_end,
+            log_start: entry.log_start,
+            segments,
+            leftovers: Vec::new(),
+        })
+    }
+
+    fn unrecorded(mut segments: Vec<FoundSegment>, unrecorded: Unrecorded) -> Self {
+        if segments.is_empty() {
+            segments.push(FoundSegment::default());
+        }
+        let scan_segment = match unrecorded {
+            Unrecorded::ScanAll => 0,
+            Unrecorded::ScanActive => segments.len() - 1,
+        };
+        let base = |at: usize| segments.get(at).map_or(Offset::ZERO, |segment| segment.base);
+        Self {
+            scan_segment,
+            scan_position: 0,
+            scan_offset: base(scan_segment),
+            log_start: base(0),
+            segments,
+            leftovers: Vec::new(),
+        }
+    }
+
+    /// Whether nothing lies behind what was flushed.
+    pub(super) fn is_clean(&self) -> bool {
+        let last = self.scan_segment + 1 == self.segments.len();
+        let bytes = self.segments.get(self.scan_segment).and_then(|segment| segment.bytes).unwrap_or(0);
+        last && bytes == self.scan_position
+    }
+}
