@@ -164,7 +164,6 @@ impl LogStore {
         }
         dir.go_offline();
         let reason = format!("log directory {} failed and is out of service: {}", dir.path, error.message);
-        effects.notice(Level::Error, reason.clone());
         for (partition, log) in self.logs.iter_mut().filter(|(_, log)| log.dir == index) {
             log.phase = Phase::Closed(Unavailable::Offline);
             log.disk.pending.clear();

@@ -61,8 +61,9 @@ impl LogStore {
         store
     }
 
-    /// Opens the log of a partition in a directory; [`LogEvent::Opened`] says when it can be used, or
-    /// [`LogEvent::Damaged`] that it cannot. A log that has no files is open at once, and gets files with its first append.
+    /// Opens the log of a partition in a directory. A log that has no files is open at once, and gets files with its first
+    /// append. Where [`state`](Self::state) says [`Opening`](Unavailable::Opening) after the call, [`LogEvent::Opened`] says
+    /// later that it can be used, or [`LogEvent::Damaged`] that it cannot.
     pub fn open(
         &mut self,
         now: Now,
@@ -81,7 +82,12 @@ impl LogStore {
             Some(dir) if !dir.boot.is_done() => dir.boot.wait(partition),
             Some(_) => {
                 self.logs.insert(partition, log);
-                return self.open_found(partition, now, effects);
+                self.open_found(partition, now, effects);
+                // What can be seen at once is not reported.
+                if self.state(partition).is_ok() {
+                    self.events.pop_back_if(|event| matches!(event, LogEvent::Opened { .. }));
+                }
+                return;
             }
         }
         self.logs.insert(partition, log);
@@ -164,7 +170,13 @@ impl LogStore {
 
     /// Takes the next thing that happened to a log.
     pub fn next_event(&mut self) -> Option<LogEvent> {
-        self.events.pop_front()
+        let event = self.events.pop_front()?;
+        if let LogEvent::Damaged { partition, .. } = event
+            && let Some(log) = self.logs.get_mut(&partition)
+        {
+            log.phase = Phase::Closed(Unavailable::Damaged);
+        }
+        Some(event)
     }
 
     /// What is known of a log's ends and size.

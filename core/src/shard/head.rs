@@ -150,7 +150,7 @@ impl Shard {
             BootOutcome::Done(booted) => {
                 let config = Arc::new(LogConfig { retention_ms: -1, retention_bytes: -1, ..LogConfig::default() });
                 let partition = TopicPartition::CLUSTER_METADATA;
-                self.store.open(now, partition, METADATA_TOPIC, LogDirIndex(0), config.clone());
+                self.store.open(now, partition, METADATA_TOPIC, LogDirIndex(0), config.clone(), effects);
                 self.replicas.lead(partition, LeaderEpoch(booted.epoch), config);
                 let open = self.store.state(partition).is_ok();
                 if let Some(head) = &mut self.head {

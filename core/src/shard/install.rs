@@ -19,7 +19,7 @@ impl Shard {
                 continue;
             }
             for (index, partition) in &topic.partitions {
-                self.lead(now, topic, *index, partition);
+                self.lead(now, topic, *index, partition, effects);
             }
         }
         let gone: Vec<TopicPartition> = before
@@ -38,13 +38,20 @@ impl Shard {
         self.tell(ShardId(0), Message::Installed(image.end));
     }
 
-    fn lead(&mut self, now: Now, topic: &TopicImage, index: PartitionIndex, image: &PartitionImage) {
+    fn lead(
+        &mut self,
+        now: Now,
+        topic: &TopicImage,
+        index: PartitionIndex,
+        image: &PartitionImage,
+        effects: &mut Effects,
+    ) {
         let partition = TopicPartition { topic: topic.id, partition: index };
         let place = image.replicas.iter().position(|replica| *replica == self.node.node_id);
         let Some(place) = place.filter(|_| partition.shard(self.shards) == self.shard) else { return };
         if !self.replicas.leads(partition) {
             let dir = image.directories.get(place).and_then(|id| self.directory(id)).unwrap_or(LogDirIndex(0));
-            self.store.open(now, partition, &topic.name, dir, topic.config.clone());
+            self.store.open(now, partition, &topic.name, dir, topic.config.clone(), effects);
             let opening = self.store.state(partition) == Err(crate::log::Unavailable::Opening);
             if let Stage::Opening(waiting) = &mut self.stage {
                 *waiting += usize::from(opening);

@@ -99,7 +99,7 @@ impl Shard {
             stage: Stage::Booting,
             directories: Arc::default(),
             image,
-            store: LogStore::boot(logs, &found),
+            store: LogStore::boot(logs, &found, effects),
             replicas: Replicas::default(),
             connections: Connections::new(share(FRAME_BYTES_MAX), share(ANSWER_BYTES_MAX), node.request_bytes_max),
             requests: BTreeMap::new(),
@@ -123,6 +123,7 @@ impl Shard {
             self.event(now, event, effects);
             self.pump(now, effects);
         }
+        self.store.tick(now, effects);
         while let Some(timer) = self.timers.pop_due(now.instant) {
             match timer {
                 Timer::Request(id, sequence) => self.request_due(now, id, sequence, effects),
@@ -136,7 +137,7 @@ impl Shard {
     /// When the shard wants a step though nothing happens.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.store.next_deadline()).min()
     }
 
     /// Asserts the invariants of the whole state.
@@ -164,7 +165,7 @@ impl Shard {
             Event::Closed { connection } => self.closed(now, connection, effects),
             Event::Sent { connection, length } => self.sent(now, connection, length, effects),
             Event::Io { io, result } => match io.owner {
-                IoOwner::Log => self.store.on_io(io, result, effects),
+                IoOwner::Log => self.store.on_io(now, io, result, effects),
                 IoOwner::Directory => self.directory_io(now, io, result, effects),
             },
             Event::JobDone { job, output } => self.job_done(now, job, output, effects),
@@ -189,7 +190,7 @@ impl Shard {
     /// Ends a step: what was appended goes to the disk, what was said to other shards.
     fn settle(&mut self, now: Now, effects: &mut Effects) {
         self.pump(now, effects);
-        self.store.end_step(effects);
+        self.store.end_step(now, effects);
         self.pump(now, effects);
         for (to, message) in self.outbox.drain(..) {
             effects.push(Effect::ToShard { to, message: message.wrap() });

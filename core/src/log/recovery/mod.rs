@@ -192,14 +192,12 @@ impl LogStore {
         self.end_recovery(partition, effects);
     }
 
-    /// The log is damaged: nothing of it is changed, and nobody can use it.
+    /// The log is damaged: nothing of it is changed, and nobody can use it. It shows once the event is taken.
     fn set_aside(&mut self, partition: TopicPartition, what: &str, effects: &mut Effects) {
         let Some(log) = self.logs.get_mut(&partition) else { return };
-        log.phase = Phase::Closed(Unavailable::Damaged);
         log.segments.clear();
         let dir = &self.dirs[usize::from(log.dir.0)].path;
-        let reason =
-            format!("partition {} in {dir} is damaged and is set aside, nothing was changed: {what}", log.home);
+        let reason = format!("{} in {dir}: {what}; nothing was changed", log.home);
         effects.notice(Level::Error, reason.clone());
         self.events.push_back(LogEvent::Damaged { partition, reason });
         self.end_recovery(partition, effects);
