@@ -10,7 +10,7 @@ use super::recovery::Recoveries;
 use super::replace::{AfterReplace, Replacements};
 use super::tail::TailBudget;
 use crate::effect::Effects;
-use crate::event::{FoundFiles, IoResult};
+use crate::event::{FoundFiles, IoError, IoErrorKind, IoResult};
 use crate::ids::{IoId, LogDirIndex, Offset, TopicPartition};
 use crate::time::{Instant, Now};
 use crate::timer::Timers;
@@ -121,7 +121,12 @@ impl LogStore {
         if self.dirs[index].offline {
             return;
         }
-        if let Err(error) = result {
+        // A directory that somebody else keeps files in, too (the quorum), may be there already.
+        let is_there = |error: &IoError| error.kind == IoErrorKind::AlreadyExists;
+        let tolerated = matches!(asked.purpose, Purpose::MakeHome(_)) && result.as_ref().is_err_and(is_there);
+        if let Err(error) = result
+            && !tolerated
+        {
             return self.fail_dir(asked.dir, &error, effects);
         }
         match asked.purpose {
