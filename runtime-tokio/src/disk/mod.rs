@@ -1,0 +1,133 @@
+//! The files of the log directories: worker threads that carry out the core's file operations.
+//!
+//! Each log directory has its own workers, so that a disk that hangs holds up no other. An operation goes to the worker of
+//! its *group*: the first name below the log directory, which for a partition's files is the partition's directory. So what
+//! R1 orders is done by one thread, in the order in which it was asked for.
+
+mod files;
+mod found;
+mod lock;
+mod ops;
+
+pub use found::find;
+pub use lock::DirLock;
+
+use files::OpenFiles;
+use grete_core::effect::IoOp;
+use grete_core::event::{Event, IoResult};
+use grete_core::ids::{FileName, IoId, LogDirIndex};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// The threads that work for one log directory.
+const WORKERS_PER_DIR: usize = 4;
+
+/// Asks for file operations from one shard, and keeps R1 where an operation touches two groups.
+pub struct Disk {
+    workers: Arc<Workers>,
+    completions: UnboundedSender<Event>,
+    /// Renames under way between groups, by operation, with the group that waits for it.
+    renames: HashMap<IoId, Group>,
+    /// What waits for such a rename, by group.
+    waiting: HashMap<Group, VecDeque<(IoId, IoOp)>>,
+}
+
+/// A log directory and the first name below it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Group(LogDirIndex, Box<str>);
+
+impl Group {
+    fn of(file: &FileName) -> Self {
+        Self(file.dir, file.path.split('/').next().unwrap_or_default().into())
+    }
+}
+
+/// The workers of all log directories.
+pub struct Workers {
+    by_dir: Vec<Vec<Sender<Work>>>,
+}
+
+struct Work {
+    io: IoId,
+    op: IoOp,
+    completions: UnboundedSender<Event>,
+}
+
+impl Workers {
+    /// Starts the workers for the log directories at `paths`, which together keep at most `open_files_max` files open.
+    pub fn start(paths: &[PathBuf], open_files_max: usize) -> std::io::Result<Arc<Self>> {
+        let share = (open_files_max / (paths.len().max(1) * WORKERS_PER_DIR)).max(8);
+        let mut by_dir = Vec::new();
+        for (dir, path) in paths.iter().enumerate() {
+            let mut workers = Vec::new();
+            for worker in 0..WORKERS_PER_DIR {
+                let (sender, receiver) = channel();
+                let files = OpenFiles::new(path.clone(), share);
+                std::thread::Builder::new()
+                    .name(format!("disk-{dir}-{worker}"))
+                    .spawn(move || run_worker(files, &receiver))?;
+                workers.push(sender);
+            }
+            by_dir.push(workers);
+        }
+        Ok(Arc::new(Self { by_dir }))
+    }
+
+    fn send(&self, group: &Group, work: Work) {
+        let workers = &self.by_dir[usize::from(group.0.0)];
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&group.1);
+        let worker = (hash % workers.len() as u64) as usize;
+        // A worker ends only with the process.
+        let _ = workers[worker].send(work);
+    }
+}
+
+impl Disk {
+    /// A shard's way to the workers; completions go to `completions`.
+    #[must_use]
+    pub fn new(workers: Arc<Workers>, completions: UnboundedSender<Event>) -> Self {
+        Self { workers, completions, renames: HashMap::new(), waiting: HashMap::new() }
+    }
+
+    /// Asks for an operation.
+    pub fn submit(&mut self, io: IoId, op: IoOp) {
+        let group = Group::of(op.file());
+        if let Some(queue) = self.waiting.get_mut(&group) {
+            queue.push_back((io, op));
+            return;
+        }
+        if let IoOp::Rename { to, .. } = &op {
+            let target = Group::of(to);
+            if target != group {
+                self.waiting.insert(target.clone(), VecDeque::new());
+                self.renames.insert(io, target);
+            }
+        }
+        self.send(&group, io, op);
+    }
+
+    /// Must be told of each completion that arrives: what waited for a rename goes on.
+    pub fn completed(&mut self, io: IoId) {
+        let Some(group) = self.renames.remove(&io) else { return };
+        for (io, op) in self.waiting.remove(&group).unwrap_or_default() {
+            self.submit(io, op);
+        }
+    }
+
+    fn send(&self, group: &Group, io: IoId, op: IoOp) {
+        self.workers.send(group, Work { io, op, completions: self.completions.clone() });
+    }
+}
+
+fn run_worker(mut files: OpenFiles, work: &Receiver<Work>) {
+    while let Ok(Work { io, op, completions }) = work.recv() {
+        let result: IoResult = ops::carry_out(&mut files, op);
+        if completions.send(Event::Io { io, result }).is_err() {
+            return;
+        }
+    }
+}
