@@ -10,7 +10,7 @@ mod lock;
 mod ops;
 
 pub use found::find;
-pub use lock::DirLock;
+pub use lock::{DirLock, LockError};
 
 use files::OpenFiles;
 use grete_core::effect::IoOp;
