@@ -1,3 +1,82 @@
 //! The `grete` broker.
 
-fn main() {}
+mod accept;
+mod broker;
+mod clock;
+mod disk;
+mod guard;
+mod jobs;
+mod net;
+mod settings;
+mod shard;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A Kafka-compatible broker.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    start: Start,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts a broker (what happens without a command as well)
+    Start(Start),
+    /// Prints the configuration in force: each key with its value and where that comes from
+    Config(Start),
+}
+
+/// What a broker is configured with.
+#[derive(clap::Args, Clone, Debug, Default)]
+struct Start {
+    /// A file of Kafka's properties, such as server.properties
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sets one key, before anything else
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Logs as JSON, one object a line
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let (start, only_print) = match arguments.command {
+        None => (arguments.start, false),
+        Some(Command::Start(start)) => (start, false),
+        Some(Command::Config(start)) => (start, true),
+    };
+    log_to_stderr(start.json);
+    let settings = match settings::load(start.config.as_deref(), &start.set) {
+        Ok(settings) => settings,
+        Err(error) => return fail(&error),
+    };
+    if only_print {
+        settings.print();
+        return ExitCode::SUCCESS;
+    }
+    match settings.resolve().and_then(broker::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// One sentence, and exit code 1.
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    tracing::error!("{error}");
+    ExitCode::FAILURE
+}
+
+fn log_to_stderr(json: bool) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("GRETE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    if json { log.json().init() } else { log.init() }
+}

@@ -1,0 +1,145 @@
+//! From files, environment and command line to what a node is started with.
+//!
+//! The last one counts: defaults, the file, `KAFKA_*` in the environment, `--set`.
+
+mod environment;
+mod properties;
+
+use crate::accept::Bind;
+use crate::broker::{Fatal, Settings};
+use grete_core::controller::Defaults;
+use grete_core::group::GroupSettings;
+use grete_core::ids::NodeId;
+use grete_core::log::{LogConfig, LogStoreConfig};
+use grete_core::node::{Listener, NodeConfig};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The keys that were set, each with its value and where that comes from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Given {
+    values: BTreeMap<String, (String, String)>,
+}
+
+/// Reads everything that sets keys.
+pub(crate) fn load(file: Option<&Path>, set: &[String]) -> Result<Given, Fatal> {
+    let mut values = BTreeMap::new();
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Fatal(format!("cannot read the configuration {}: {error}", path.display())))?;
+        let parsed = properties::parse(&text).map_err(|error| Fatal(format!("{}: {error}", path.display())))?;
+        for (key, value, line) in parsed {
+            values.insert(key, (value, format!("{}:{line}", path.display())));
+        }
+    }
+    for (variable, value) in std::env::vars() {
+        if let Some(key) = environment::key(&variable) {
+            values.insert(key, (value, format!("environment variable {variable}")));
+        }
+    }
+    for pair in set {
+        let (key, value) =
+            pair.split_once('=').ok_or_else(|| Fatal(format!("--set takes KEY=VALUE, not {pair}")))?;
+        values.insert(key.trim().into(), (value.trim().into(), "command line".into()));
+    }
+    Ok(Given { values })
+}
+
+impl Given {
+    pub(crate) fn print(&self) {
+        for (key, (value, source)) in &self.values {
+            println!("{key}={value}  # {source}");
+        }
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(|(value, _)| value.as_str())
+    }
+
+    fn number<T: std::str::FromStr>(&self, key: &str, default: T) -> Result<T, Fatal> {
+        match self.get(key) {
+            None => Ok(default),
+            Some(value) => value.trim().parse().map_err(|_| Fatal(format!("{key} is {value}, which is no such number"))),
+        }
+    }
+
+    fn boolean(&self, key: &str, default: bool) -> Result<bool, Fatal> {
+        match self.get(key) {
+            None => Ok(default),
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            Some(value) => Err(Fatal(format!("{key} is {value}, and takes true or false"))),
+        }
+    }
+
+    /// What a node is started with.
+    pub(crate) fn resolve(&self) -> Result<Settings, Fatal> {
+        let dirs = self.get("log.dirs").or(self.get("log.dir")).unwrap_or("grete-data");
+        let log_dirs: Vec<PathBuf> = dirs.split(',').map(|dir| PathBuf::from(dir.trim())).collect();
+        let (binds, listeners) = self.listeners()?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let node = NodeConfig {
+            node_id: NodeId(self.number("node.id", 1)?),
+            rack: self.get("broker.rack").map(String::from),
+            listeners,
+            log_dirs: log_dirs
+                .iter()
+                .map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()).display().to_string())
+                .collect(),
+            cluster_id: self.get("cluster.id").map(String::from),
+            topic_defaults: Arc::new(LogConfig::default()),
+            topics: Defaults {
+                num_partitions: self.number("num.partitions", 1)?,
+                replication_factor: self.number("default.replication.factor", 1)?,
+                delete_topics: self.boolean("delete.topic.enable", true)?,
+                offsets_partitions: self.number("offsets.topic.num.partitions", 50)?,
+                offsets_segment_bytes: self.number("offsets.topic.segment.bytes", 104_857_600)?,
+            },
+            auto_create_topics: self.boolean("auto.create.topics.enable", true)?,
+            logs: LogStoreConfig::default(),
+            groups: Arc::new(GroupSettings {
+                initial_rebalance_delay_ms: self.number("group.initial.rebalance.delay.ms", 3000)?,
+                ..GroupSettings::default()
+            }),
+            request_bytes_max: self.number("socket.request.max.bytes", 104_857_600)?,
+            fetch_bytes_max: self.number("fetch.max.bytes", 57_671_680)?,
+            connections_max: self.number("max.connections", i32::MAX as usize)?,
+            connections_idle_max_ms: self.number("connections.max.idle.ms", 600_000)?,
+            fetch_sessions_max: self.number("max.incremental.fetch.session.cache.slots", 1000)?,
+            fetch_session_eviction_ms: self.number("min.incremental.fetch.session.eviction.ms", 120_000)?,
+        };
+        Ok(Settings { node, log_dirs, binds, shards: self.number("grete.shards", cores.min(64) as u16)? })
+    }
+
+    fn listeners(&self) -> Result<(Vec<Bind>, Vec<Listener>), Fatal> {
+        let controllers: Vec<&str> =
+            self.get("controller.listener.names").unwrap_or("CONTROLLER").split(',').map(str::trim).collect();
+        let advertised = self.get("advertised.listeners").unwrap_or_default();
+        let mut binds = Vec::new();
+        let mut listeners = Vec::new();
+        for listener in self.get("listeners").unwrap_or("PLAINTEXT://localhost:9092").split(',') {
+            let (name, host, port) = endpoint(listener)?;
+            if controllers.contains(&name.as_str()) {
+                continue;
+            }
+            let mut others = advertised.split(',').filter(|text| !text.trim().is_empty()).map(endpoint);
+            let advertised = others.find_map(|other| match other {
+                Ok((of, host, port)) if of == name => Some(Ok((host, port))),
+                Ok(_) => None,
+                Err(error) => Some(Err(error)),
+            });
+            binds.push(Bind { host, port });
+            listeners.push(Listener { name, advertised: advertised.transpose()?, port });
+        }
+        Ok((binds, listeners))
+    }
+}
+
+/// `NAME://host:port`.
+fn endpoint(text: &str) -> Result<(String, String, u16), Fatal> {
+    let wrong = || Fatal(format!("{text} is no listener: NAME://host:port is one"));
+    let (name, address) = text.trim().split_once("://").ok_or_else(wrong)?;
+    let (host, port) = address.rsplit_once(':').ok_or_else(wrong)?;
+    Ok((name.to_string(), host.to_string(), port.parse().map_err(|_| wrong())?))
+}
