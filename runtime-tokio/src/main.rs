@@ -1,16 +1,7 @@
 //! The `grete` broker.
 
-mod accept;
-mod broker;
-mod clock;
-mod disk;
-mod guard;
-mod jobs;
-mod net;
-mod settings;
-mod shard;
-
 use clap::{Parser, Subcommand};
+use grete::{broker, settings};
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -35,8 +35,7 @@ impl OpenFiles {
         }
         self.uses += 1;
         let uses = self.uses;
-        let (last, opened) =
-            self.open.get_mut(&file.path).ok_or_else(|| io::Error::other("an open file was lost"))?;
+        let (last, opened) = self.open.get_mut(&file.path).ok_or_else(|| io::Error::other("an open file was lost"))?;
         self.used.remove(last);
         *last = uses;
         self.used.insert(uses, file.path.clone());
@@ -58,7 +57,8 @@ impl OpenFiles {
 
     /// Closes the file, or all files below the directory, of this name: the name is to mean something else.
     pub(super) fn forget(&mut self, file: &FileName) {
-        let below = |path: &str| path.strip_prefix(&*file.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let below =
+            |path: &str| path.strip_prefix(&*file.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let used = &mut self.used;
         self.open.retain(|path, (last, _)| {
             let keep = !below(path);

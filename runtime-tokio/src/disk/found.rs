@@ -22,8 +22,10 @@ pub fn find(dir: LogDirIndex, path: &Path) -> FoundDir {
     FoundDir {
         dir,
         path: path.display().to_string(),
-        entries: entries
-            .map_err(|error| IoError { kind: IoErrorKind::Failed, message: format!("{}: {error}", path.display()).into() }),
+        entries: entries.map_err(|error| IoError {
+            kind: IoErrorKind::Failed,
+            message: format!("{}: {error}", path.display()).into(),
+        }),
     }
 }
 

@@ -18,12 +18,15 @@ use std::sync::Arc;
 
 /// The keys that were set, each with its value and where that comes from.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Given {
+pub struct Given {
     values: BTreeMap<String, (String, String)>,
 }
 
 /// Reads everything that sets keys.
-pub(crate) fn load(file: Option<&Path>, set: &[String]) -> Result<Given, Fatal> {
+///
+/// # Errors
+/// What cannot be read, in a sentence.
+pub fn load(file: Option<&Path>, set: &[String]) -> Result<Given, Fatal> {
     let mut values = BTreeMap::new();
     if let Some(path) = file {
         let text = std::fs::read_to_string(path)
@@ -39,15 +42,15 @@ pub(crate) fn load(file: Option<&Path>, set: &[String]) -> Result<Given, Fatal> 
         }
     }
     for pair in set {
-        let (key, value) =
-            pair.split_once('=').ok_or_else(|| Fatal(format!("--set takes KEY=VALUE, not {pair}")))?;
+        let (key, value) = pair.split_once('=').ok_or_else(|| Fatal(format!("--set takes KEY=VALUE, not {pair}")))?;
         values.insert(key.trim().into(), (value.trim().into(), "command line".into()));
     }
     Ok(Given { values })
 }
 
 impl Given {
-    pub(crate) fn print(&self) {
+    /// Prints them, one a line.
+    pub fn print(&self) {
         for (key, (value, source)) in &self.values {
             println!("{key}={value}  # {source}");
         }
@@ -60,7 +63,9 @@ impl Given {
     fn number<T: std::str::FromStr>(&self, key: &str, default: T) -> Result<T, Fatal> {
         match self.get(key) {
             None => Ok(default),
-            Some(value) => value.trim().parse().map_err(|_| Fatal(format!("{key} is {value}, which is no such number"))),
+            Some(value) => {
+                value.trim().parse().map_err(|_| Fatal(format!("{key} is {value}, which is no such number")))
+            }
         }
     }
 
@@ -74,7 +79,10 @@ impl Given {
     }
 
     /// What a node is started with.
-    pub(crate) fn resolve(&self) -> Result<Settings, Fatal> {
+    ///
+    /// # Errors
+    /// Which value is wrong, in a sentence.
+    pub fn resolve(&self) -> Result<Settings, Fatal> {
         let dirs = self.get("log.dirs").or(self.get("log.dir")).unwrap_or("grete-data");
         let log_dirs: Vec<PathBuf> = dirs.split(',').map(|dir| PathBuf::from(dir.trim())).collect();
         let (binds, listeners) = self.listeners()?;
