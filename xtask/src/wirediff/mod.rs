@@ -300,3 +300,38 @@ fn wait_until_ready(address: &str, definitions: &Definitions) -> Result<(), Stri
 pub(crate) fn id_text(bytes: [u8; 16]) -> String {
     codec::uuid_text(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_case_is_recorded_and_nothing_else() {
+        let definitions = Definitions::load(&root().join("protocol/messages/clients")).unwrap();
+        let stories = stories(&root().join("tests/wirediff/cases")).unwrap();
+        let recording = Recording::parse(&read(&root().join(RECORDING)).unwrap()).unwrap();
+        let cases = expand(&stories, &definitions, &recording.served).unwrap();
+        assert!(cases.len() > 4_000, "{} cases", cases.len());
+        let written: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+        let recorded: BTreeSet<&str> = recording.names().collect();
+        let missing: Vec<_> = written.difference(&recorded).collect();
+        let stray: Vec<_> = recorded.difference(&written).collect();
+        assert!(missing.is_empty() && stray.is_empty(), "record again: missing {missing:?}, stray {stray:?}");
+    }
+
+    #[test]
+    fn the_checked_in_lists_are_read() {
+        Masks::parse(&read(&root().join("tests/wirediff/masks.txt")).unwrap()).unwrap();
+        KnownDifferences::parse(&read(&root().join("tests/wirediff/differences.txt")).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn choices_multiply() {
+        let list = |values: &[i64]| values.iter().map(|value| Expression::Constant(Value::from(*value))).collect();
+        let found = choices(&[("a".to_owned(), list(&[1, 2])), ("b".to_owned(), list(&[-3, 4]))]);
+        let labels: Vec<&str> = found.iter().map(|(label, _)| label.as_str()).collect();
+        assert_eq!(labels, ["[1][-3]", "[1][4]", "[2][-3]", "[2][4]"]);
+    }
+}

@@ -50,6 +50,12 @@ impl Recording {
         self.cases.insert(case, steps);
     }
 
+    /// The names of all recorded cases.
+    #[cfg(test)]
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.cases.keys().map(String::as_str)
+    }
+
     pub(super) fn take(&mut self, case: &str) -> Option<Vec<Step>> {
         self.cases.remove(case)
     }

@@ -28,13 +28,16 @@ pub(super) fn keep_or_show(args: &Args, cases: &[Case], answers: Vec<Vec<Step>>,
         }
         recording.insert(case.name.clone(), steps);
     }
+    if broken > 0 {
+        return Err(format!("{broken} cases are broken"));
+    }
     if let Some(file) = &args.record {
         let about = "The answers of Apache Kafka, masked: made by `cargo xtask wirediff --record`, not by hand.";
         std::fs::write(super::root().join(file), recording.write(about))
             .map_err(|error| format!("{}: {error}", file.display()))?;
         println!("written to {}", file.display());
     }
-    if broken > 0 { Err(format!("{broken} cases are broken")) } else { Ok(()) }
+    Ok(())
 }
 
 /// Compares case by case, prints what is new and fails when there is something.

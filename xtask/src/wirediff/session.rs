@@ -214,7 +214,7 @@ impl Session<'_> {
         }
         let topics = std::mem::take(&mut self.topics);
         // Best effort: what is left only takes room.
-        let _ = self.quietly("DeleteTopics", 5, &json!({ "topicNames": topics, "timeoutMs": 0 }));
+        let _ = self.quietly("DeleteTopics", 5, &json!({ "topicNames": topics, "timeoutMs": 5_000 }));
     }
 
     /// Asks on a connection of its own, without a trace in the answers.
