@@ -13,13 +13,12 @@
 use bytes::Bytes;
 use grete_core::coordinator::{AppendToken, Replay, Ticket};
 use grete_core::group::answer::Answer;
-use grete_core::group::commit::Committer;
+use grete_core::group::commit::{Committer, OffsetToCommit, TopicToCommit};
 use grete_core::group::fetch_offsets::TopicRef;
 use grete_core::group::join::Joiner;
 use grete_core::group::leave::Leaver;
 use grete_core::group::names::{GenerationId, MemberId};
 use grete_core::group::records::Record;
-use grete_core::group::requests::{OffsetToCommit, TopicToCommit};
 use grete_core::group::sync::Syncer;
 use grete_core::group::{GroupCoordinator, GroupOutput, GroupSettings, Recorded, Topics, codec};
 use grete_core::ids::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId};
@@ -166,7 +165,7 @@ impl World {
     fn new() -> Self {
         let mut world = Self {
             coordinator: boot(1),
-            topics: [("t", TopicId([1; 16]))].into_iter().collect(),
+            topics: [("t", TopicId([1; 16]), PARTITIONS)].into_iter().collect(),
             now_ms: 0,
             boots: 1,
             clients: vec![Client::default(); CLIENTS],

@@ -64,7 +64,7 @@ impl JoinAnswer {
             error,
             generation: GenerationId(-1),
             protocol_type: None,
-            protocol_name: Some("".into()),
+            protocol_name: None,
             leader: "".into(),
             skip_assignment: false,
             member: member.into(),

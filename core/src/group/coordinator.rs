@@ -6,7 +6,7 @@ use super::answer::{Answer, JoinAnswer, SyncAnswer};
 use super::codec;
 use super::delete;
 use super::expire;
-use super::names::{GroupId, TopicName};
+use super::names::GroupId;
 use super::records::{GroupMetadata, Record};
 use super::replay::Recorded;
 use super::settings::GroupSettings;
@@ -126,8 +126,9 @@ impl GroupCoordinator {
     pub fn load(&mut self, batches: &[u8]) -> Result<(), codec::RecordError> {
         let Phase::Loading(recorded) = &mut self.phase else { return Ok(()) };
         let replayed = codec::read(batches, |record| recorded.replay(&record));
-        if replayed.is_err() {
+        if let Err(error) = &replayed {
             self.fail();
+            self.notice(Level::Error, format!("Groups cannot be loaded from their partition: {error}"));
         }
         replayed
     }
@@ -268,7 +269,7 @@ impl GroupCoordinator {
     }
 
     /// Topics are gone, and with them the offsets for them.
-    pub fn on_topics_deleted(&mut self, now: Now, gone: &BTreeSet<TopicName>) {
+    pub fn on_topics_deleted(&mut self, now: Now, gone: &BTreeSet<Arc<str>>) {
         let Phase::Active(active) = &self.phase else { return };
         let tombstones = delete::topic_tombstones(active.views.appended(), gone);
         if !tombstones.is_empty() {
@@ -276,7 +277,12 @@ impl GroupCoordinator {
         }
     }
 
-    /// Takes out what the coordinator asks for, in order.
+    /// Takes out the next thing that the coordinator asks for.
+    pub fn pop(&mut self) -> Option<GroupOutput> {
+        self.output.pop_front()
+    }
+
+    /// Takes out all that the coordinator asks for, in order.
     pub fn drain(&mut self) -> impl Iterator<Item = GroupOutput> + '_ {
         self.output.drain(..)
     }

@@ -154,9 +154,7 @@ impl Group {
             return;
         }
         if let Err(error) = self.validate_member(&id, joiner.instance) {
-            let mut refusal = super::answer::JoinAnswer::refused(error, &id);
-            refusal.protocol_name = None;
-            step.answer(joiner.ticket, Answer::Join(refusal));
+            step.refuse_join(joiner.ticket, error, &id);
             return;
         }
         let unchanged = self.member(&id).is_some_and(|member| member.protocols == joiner.protocols);

@@ -24,6 +24,9 @@ use bytes::Bytes;
 use core::mem;
 use grete_protocol::ErrorCode;
 
+/// How long a rebalance that nobody has joined waits at least before it looks again.
+const JOIN_AGAIN_MIN_MS: i64 = 1_000;
+
 impl State {
     /// Begins a rebalance, or goes on with the one under way. Whoever waits for an assignment is told to rejoin.
     #[must_use]
@@ -193,7 +196,8 @@ impl Group {
             self.begin_generation(preparing, step);
         } else {
             // Only static members are left and none has joined: wait on, until one does or their sessions end.
-            step.end_joining_in(i64::from(preparing.roster.rebalance_timeout_ms()));
+            // A client may ask for no time at all; looking again at once would keep the coordinator busy until then.
+            step.end_joining_in(i64::from(preparing.roster.rebalance_timeout_ms()).max(JOIN_AGAIN_MIN_MS));
             self.state = State::PreparingRebalance(preparing);
         }
     }

@@ -266,7 +266,6 @@ impl Group {
         if let Some(roster) = self.roster() {
             roster.check_invariants();
             assert!(roster.ids().all(|id| !self.pending.contains(id)), "a member is not pending any more");
-            assert!(self.protocol_type.is_some(), "members agree on a type");
         }
         match &self.state {
             State::Empty => {}

@@ -1,14 +1,20 @@
 //! The topics there are: what groups need to know of the cluster's metadata.
 
 use super::names::TopicName;
-use crate::ids::TopicId;
+use crate::ids::{PartitionIndex, TopicId};
 use alloc::collections::BTreeMap;
 
-/// The names and ids of all topics. Made once for each metadata image and shared.
+/// The names, ids and partitions of all topics. Made once for each metadata image and shared.
 #[derive(Clone, Debug, Default)]
 pub struct Topics {
-    ids: BTreeMap<TopicName, TopicId>,
+    by_name: BTreeMap<TopicName, Topic>,
     names: BTreeMap<TopicId, TopicName>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Topic {
+    id: TopicId,
+    partitions: i32,
 }
 
 impl Topics {
@@ -21,18 +27,41 @@ impl Topics {
     /// The id of the topic with a name.
     #[must_use]
     pub fn id(&self, name: &str) -> Option<TopicId> {
-        self.ids.get(name).copied()
+        self.by_name.get(name).map(|topic| topic.id)
+    }
+
+    /// Whether the topic with a name has a partition.
+    #[must_use]
+    pub fn has_partition(&self, name: &str, partition: PartitionIndex) -> bool {
+        self.by_name.get(name).is_some_and(|topic| (0..topic.partitions).contains(&partition.0))
     }
 }
 
-impl<'a> FromIterator<(&'a str, TopicId)> for Topics {
-    fn from_iter<I: IntoIterator<Item = (&'a str, TopicId)>>(topics: I) -> Self {
+impl<'a> FromIterator<(&'a str, TopicId, i32)> for Topics {
+    /// From name, id and number of partitions of each topic.
+    fn from_iter<I: IntoIterator<Item = (&'a str, TopicId, i32)>>(topics: I) -> Self {
         let mut all = Self::default();
-        for (name, id) in topics {
+        for (name, id, partitions) in topics {
             let name = TopicName::from(name);
             all.names.insert(id, name.clone());
-            all.ids.insert(name, id);
+            all.by_name.insert(name, Topic { id, partitions });
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_found_by_name_and_id_and_have_partitions_from_0() {
+        let id = TopicId([1; 16]);
+        let topics: Topics = [("orders", id, 2)].into_iter().collect();
+        assert_eq!(topics.name(id), Some(&"orders".into()));
+        assert_eq!((topics.id("orders"), topics.id("nowhere")), (Some(id), None));
+        let there = [-1, 0, 1, 2].map(|partition| topics.has_partition("orders", PartitionIndex(partition)));
+        assert_eq!(there, [false, true, true, false]);
+        assert!(!topics.has_partition("nowhere", PartitionIndex(0)));
     }
 }

@@ -9,14 +9,13 @@ use bytes::Bytes;
 use grete_core::coordinator::{AppendToken, Ticket};
 use grete_core::effect::Level;
 use grete_core::group::answer::{Answer, DescribedGroup, FetchedGroup, JoinAnswer};
-use grete_core::group::commit::Committer;
+use grete_core::group::commit::{Committer, OffsetToCommit, TopicToCommit};
 use grete_core::group::fetch_offsets::{AskedTopic, TopicRef};
 use grete_core::group::join::Joiner;
 use grete_core::group::leave::Leaver;
 use grete_core::group::list::ListFilter;
-use grete_core::group::names::{GenerationId, MemberId, ProtocolName, TopicName};
+use grete_core::group::names::{GenerationId, MemberId, ProtocolName};
 use grete_core::group::records::Record;
-use grete_core::group::requests::{OffsetToCommit, TopicToCommit};
 use grete_core::group::sync::Syncer;
 use grete_core::group::{GroupCoordinator, GroupOutput, GroupSettings, Topics, codec};
 use grete_core::ids::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId};
@@ -88,7 +87,7 @@ impl GroupStory {
     fn set_topics(&mut self, names: &[String]) {
         self.topic_names = names.to_vec();
         let id = |index: usize| TopicId([u8::try_from(index + 1).expect("few topics"); 16]);
-        self.topics = names.iter().enumerate().map(|(index, name)| (name.as_str(), id(index))).collect();
+        self.topics = names.iter().enumerate().map(|(index, name)| (name.as_str(), id(index), 8)).collect();
     }
 
     /// A topic as a version names it.
@@ -498,7 +497,7 @@ impl Story for GroupStory {
             }
             "topics" => self.set_topics(command.words_from(1)),
             "drop" => {
-                let gone: BTreeSet<TopicName> = command.words_from(1).iter().map(|name| name.as_str().into()).collect();
+                let gone: BTreeSet<Arc<str>> = command.words_from(1).iter().map(|name| name.as_str().into()).collect();
                 let left: Vec<_> =
                     self.topic_names.iter().filter(|name| !gone.contains(name.as_str())).cloned().collect();
                 self.set_topics(&left);

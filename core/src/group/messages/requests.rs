@@ -3,13 +3,12 @@
 use super::{MANY_GROUPS_FROM, TOPIC_IDS_FROM};
 use crate::coordinator::RequestContext;
 use crate::group::answer::{Answer, SyncAnswer};
-use crate::group::commit::Committer;
+use crate::group::commit::{Committer, OffsetToCommit, TopicToCommit};
 use crate::group::fetch_offsets::{AskedTopic, TopicRef};
 use crate::group::join::Joiner;
 use crate::group::leave::Leaver;
 use crate::group::list::ListFilter;
 use crate::group::names::{GenerationId, MemberId, ProtocolName};
-use crate::group::requests::{OffsetToCommit, TopicToCommit};
 use crate::group::sync::Syncer;
 use crate::group::{GroupCoordinator, Topics};
 use crate::ids::{LeaderEpoch, Offset, PartitionIndex, TopicId};
