@@ -1,8 +1,10 @@
 //! What the shards of a node say to each other about requests.
 
 use super::front::Request;
+use super::group::GroupCall;
 use crate::controller::Decided;
 use crate::fetch::{Session, SessionId};
+use crate::group::Answer;
 use crate::ids::LogDirIndex;
 use crate::replica;
 use alloc::boxed::Box;
@@ -16,6 +18,8 @@ use grete_protocol::ErrorCode;
 pub enum Call {
     /// Of the partitions that a shard owns.
     Replica(replica::Call),
+    /// Of the coordinator of groups, on the shard of their offsets partition.
+    Group(Box<GroupCall>),
     /// Of the controller, on shard 0.
     Controller(Box<ControllerCall>),
     /// For a fetch session that a client brings from another connection.
@@ -29,6 +33,8 @@ pub enum Call {
 pub enum Reply {
     /// From the partitions.
     Replica(replica::Reply),
+    /// From a coordinator of groups.
+    Group(Box<Answer>),
     /// From the controller.
     Controller(Decided),
     /// The session, where that shard had it.

@@ -11,6 +11,7 @@ mod describe_producers;
 mod fetch;
 mod find_coordinator;
 pub mod front;
+pub mod group;
 mod list_offsets;
 pub mod message;
 mod metadata;
@@ -42,6 +43,7 @@ pub(crate) enum Gather {
     DescribeProducers(describe_producers::Gather),
     Fetch(fetch::Gather),
     FindCoordinator(find_coordinator::Gather),
+    Group(group::Gather),
     ListOffsets(list_offsets::Gather),
     Metadata(metadata::Gather),
     OffsetForLeaderEpoch(offset_for_leader_epoch::Gather),
@@ -84,6 +86,7 @@ impl Gather {
             (Self::Metadata(gather), reply) => gather.reply(front, reply),
             (Self::FindCoordinator(gather), reply) => gather.reply(front, reply),
             (Self::Controller(gather), Reply::Controller(reply)) => gather.reply(reply),
+            (Self::Group(gather), Reply::Group(answer)) => gather.reply(front, part, *answer),
             (Self::DeleteRecords(gather), Reply::Replica(reply)) => gather.reply(part, reply),
             (Self::DescribeLogDirs(gather), reply) => gather.reply(front, reply),
             (Self::DescribeProducers(gather), Reply::Replica(reply)) => gather.reply(part, reply),
@@ -104,6 +107,7 @@ impl Gather {
             | Self::DescribeLogDirs(_)
             | Self::DescribeProducers(_)
             | Self::FindCoordinator(_)
+            | Self::Group(_)
             | Self::ListOffsets(_)
             | Self::Metadata(_)
             | Self::OffsetForLeaderEpoch(_)

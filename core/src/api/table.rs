@@ -5,7 +5,7 @@
 use super::front::{Front, Request};
 use super::{
     Begun, api_versions, controller, delete_records, describe_log_dirs, describe_producers, fetch, find_coordinator,
-    list_offsets, metadata, offset_for_leader_epoch, produce,
+    group, list_offsets, metadata, offset_for_leader_epoch, produce,
 };
 use grete_protocol::ApiKey;
 use grete_protocol::wire::Versions;
@@ -67,7 +67,15 @@ pub const TABLE: &[Api] = &[
     api(ApiKey::Fetch, 4..=18, Operation::Read, Resource::Topic, fetch::begin),
     api(ApiKey::ListOffsets, 1..=11, Operation::Describe, Resource::Topic, list_offsets::begin),
     api(ApiKey::Metadata, 0..=13, Operation::Describe, Resource::Topic, metadata::begin),
+    api(ApiKey::OffsetCommit, 2..=10, Operation::Read, Resource::Group, group::begin_one),
+    api(ApiKey::OffsetFetch, 1..=10, Operation::Describe, Resource::Group, group::begin_offset_fetch),
     api(ApiKey::FindCoordinator, 0..=6, Operation::Describe, Resource::Group, find_coordinator::begin),
+    api(ApiKey::JoinGroup, 0..=9, Operation::Read, Resource::Group, group::begin_one),
+    api(ApiKey::Heartbeat, 0..=4, Operation::Read, Resource::Group, group::begin_one),
+    api(ApiKey::LeaveGroup, 0..=5, Operation::Read, Resource::Group, group::begin_one),
+    api(ApiKey::SyncGroup, 0..=5, Operation::Read, Resource::Group, group::begin_one),
+    api(ApiKey::DescribeGroups, 0..=6, Operation::Describe, Resource::Group, group::begin_describe),
+    api(ApiKey::ListGroups, 0..=5, Operation::Describe, Resource::Cluster, group::begin_list),
     api(ApiKey::ApiVersions, 0..=5, Operation::None, Resource::None, api_versions::begin),
     api(ApiKey::CreateTopics, 2..=7, Operation::Create, Resource::Cluster, controller::begin),
     api(ApiKey::DeleteTopics, 1..=6, Operation::Delete, Resource::Topic, controller::begin),
@@ -82,6 +90,8 @@ pub const TABLE: &[Api] = &[
     api(ApiKey::OffsetForLeaderEpoch, 2..=4, Operation::Describe, Resource::Topic, offset_for_leader_epoch::begin),
     api(ApiKey::DescribeLogDirs, 1..=5, Operation::Describe, Resource::Cluster, describe_log_dirs::begin),
     api(ApiKey::CreatePartitions, 0..=3, Operation::Alter, Resource::Topic, controller::begin),
+    api(ApiKey::DeleteGroups, 0..=3, Operation::Delete, Resource::Group, group::begin_delete),
+    api(ApiKey::OffsetDelete, 0..=0, Operation::Delete, Resource::Group, group::begin_one),
     api(ApiKey::DescribeProducers, 0..=0, Operation::Read, Resource::Topic, describe_producers::begin),
 ];
 

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a coordinator is told of each of its appends in order: taken or refused at once, durable later.
 
-use crate::api::message::{GroupCall, Reply};
+use crate::api::group::GroupCall;
+use crate::api::message::Reply;
 use crate::coordinator::{AppendToken, RequestContext, Ticket as LocalTicket};
 use crate::effect::Effects;
 use crate::group::{GroupCoordinator, GroupOutput, GroupSettings, Topics};
@@ -112,10 +113,12 @@ impl Coordinators {
         let context = RequestContext {
             api_version: call.request.version,
             ticket: local,
-            client_id: call.request.client_id.clone().unwrap_or_default(),
+            client_id: call.request.client_id.clone().unwrap_or_else(|| "".into()),
             client_host: call.client_host.clone(),
         };
-        call.hand_over(&mut held.coordinator, now, &context, topics);
+        // The shard of the connection has read it before.
+        let handed = call.hand_over(&mut held.coordinator, now, &context, topics);
+        assert!(handed.is_ok(), "a call is read once before it is made");
         None
     }
 

@@ -6,6 +6,7 @@ use crate::effect::{Effect, Effects};
 use crate::ids::{LogDirIndex, PartitionIndex, ShardId, TopicPartition};
 use crate::metadata::{MetadataImage, PartitionImage, TopicImage};
 use crate::time::Now;
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -35,6 +36,18 @@ impl Shard {
             self.with_replicas(now, effects, |replicas, work| replicas.resign(work, partition));
             self.store.delete(partition, effects);
         }
+        let removed: BTreeSet<Arc<str>> = before
+            .names
+            .iter()
+            .filter(|(name, id)| image.names.get(*name) != Some(*id))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let topics = image.topics.values().map(|topic| (&*topic.name, topic.id, topic.partitions.len() as i32));
+        self.topics = Arc::new(topics.collect());
+        if !removed.is_empty() {
+            self.coordinators.topics_deleted(now, &removed);
+        }
+        self.lead_coordinators(now, effects);
         self.tell(ShardId(0), Message::Installed(image.end));
     }
 
@@ -60,6 +73,17 @@ impl Shard {
         self.replicas.lead(partition, image.leader_epoch, topic.config.clone());
     }
 
+    /// Keeps the groups of the offsets partitions that are led here and open.
+    fn lead_coordinators(&mut self, now: Now, effects: &mut Effects) {
+        let Some(topic) = self.image.topic_by_name("__consumer_offsets").cloned() else { return };
+        for index in topic.partitions.keys() {
+            let partition = TopicPartition { topic: topic.id, partition: *index };
+            if self.replicas.leads(partition) && self.store.state(partition).is_ok() {
+                self.coordinators.lead(partition, now, &mut self.store, effects);
+            }
+        }
+    }
+
     fn directory(&self, id: &[u8; 16]) -> Option<LogDirIndex> {
         let found = self.directories.iter().find(|directory| directory.id.as_ref().is_ok_and(|own| own.0 == *id));
         found.map(|directory| directory.dir)
@@ -74,6 +98,7 @@ impl Shard {
         if let Stage::Opening(waiting) = &mut self.stage {
             *waiting = waiting.saturating_sub(1);
         }
+        self.lead_coordinators(now, effects);
         self.opened_logs(effects);
     }
 

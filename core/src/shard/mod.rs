@@ -9,6 +9,7 @@
 
 mod config;
 mod connections;
+mod groups;
 mod head;
 mod install;
 mod message;
@@ -23,6 +24,7 @@ use crate::api::message::Call;
 use crate::effect::{Effect, Effects};
 use crate::event::{Event, FoundFiles};
 use crate::fetch::SessionCache;
+use crate::group::Topics;
 use crate::ids::{ConnectionId, IoOwner, ShardId, Ticket};
 use crate::limits::{ANSWER_BYTES_MAX, FRAME_BYTES_MAX};
 use crate::log::{LogStore, LogStoreConfig};
@@ -38,6 +40,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use connections::Connections;
 use core::time::Duration;
+use groups::Coordinators;
 use head::Head;
 use message::Message;
 use pipeline::Sequence;
@@ -55,6 +58,9 @@ pub struct Shard {
     image: Arc<MetadataImage>,
     store: LogStore,
     replicas: Replicas,
+    coordinators: Coordinators,
+    /// The topics of the image, as groups know them.
+    topics: Arc<Topics>,
     connections: Connections,
     requests: BTreeMap<(ConnectionId, Sequence), UnderWay>,
     /// Requests that wait for answers to leave before they begin, in their order.
@@ -101,6 +107,8 @@ impl Shard {
             image,
             store: LogStore::boot(logs, &found, effects),
             replicas: Replicas::default(),
+            coordinators: Coordinators::new(node.groups.clone(), seed),
+            topics: Arc::default(),
             connections: Connections::new(share(FRAME_BYTES_MAX), share(ANSWER_BYTES_MAX), node.request_bytes_max),
             requests: BTreeMap::new(),
             held_back: VecDeque::new(),
@@ -124,6 +132,7 @@ impl Shard {
             self.pump(now, effects);
         }
         self.store.tick(now, effects);
+        self.coordinators.on_timer(now);
         while let Some(timer) = self.timers.pop_due(now.instant) {
             match timer {
                 Timer::Request(id, sequence) => self.request_due(now, id, sequence, effects),
@@ -137,13 +146,14 @@ impl Shard {
     /// When the shard wants a step though nothing happens.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.store.next_deadline()).min()
+        self.timers.next().into_iter().chain(self.store.next_deadline()).chain(self.coordinators.next_deadline()).min()
     }
 
     /// Asserts the invariants of the whole state.
     pub fn check_invariants(&self) {
         self.store.check_invariants();
         self.replicas.check_invariants();
+        self.coordinators.check_invariants();
         self.connections.check_invariants();
         self.sessions.check_invariants();
         self.timers.check_invariants();
@@ -181,6 +191,8 @@ impl Shard {
                 self.receive(now, self.shard, message, effects);
             } else if let Some(event) = self.store.next_event() {
                 self.log_event(now, event, effects);
+            } else if let Some(wanted) = self.coordinators.pop(effects) {
+                self.coordinator_wants(now, wanted, effects);
             } else {
                 return;
             }

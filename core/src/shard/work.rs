@@ -1,8 +1,10 @@
 //! Work that shards ask of this one, and what comes back from logs and jobs.
 
 use super::Shard;
+use super::groups::Wanted;
 use super::message::Message;
 use crate::api::message::{Call, Reply};
+use crate::coordinator::AppendToken;
 use crate::effect::{Effects, JobOutput, Level};
 use crate::ids::{JobId, Ticket, TopicPartition};
 use crate::log::LogEvent;
@@ -18,6 +20,11 @@ impl Shard {
     pub(super) fn call(&mut self, now: Now, ticket: Ticket, call: Call, effects: &mut Effects) {
         match call {
             Call::Replica(call) => self.with_replicas(now, effects, |replicas, work| replicas.call(work, ticket, call)),
+            Call::Group(call) => {
+                if let Some(reply) = self.coordinators.call(now, ticket, &call, &self.topics) {
+                    self.tell(ticket.shard, Message::Reply(ticket, reply));
+                }
+            }
             Call::Controller(call) => self.controller_call(now, ticket, *call, effects),
             Call::TakeSession(id) => {
                 let session = self.sessions.take(id).map(Box::new);
@@ -37,6 +44,11 @@ impl Shard {
         match &event {
             LogEvent::Opened { partition } => self.log_opened(now, *partition, effects),
             LogEvent::Read { ticket, result, .. } if self.head_read(now, *ticket, result, effects) => return,
+            LogEvent::Read { ticket, result, .. }
+                if self.coordinators.read_done(*ticket, result, now, &mut self.store, effects) =>
+            {
+                return;
+            }
             LogEvent::DirOffline { dir, reason } => {
                 let path = self.node.log_dirs.get(usize::from(dir.0)).map_or("", |path| path);
                 effects.notice(Level::Error, format!("The log directory {path} is out of service: {reason}"));
@@ -81,12 +93,32 @@ impl Shard {
         &mut self,
         now: Now,
         partition: TopicPartition,
-        _append: OwnAppend,
+        append: OwnAppend,
         outcome: Result<(), ErrorCode>,
         effects: &mut Effects,
     ) {
         if partition == TopicPartition::CLUSTER_METADATA {
             self.metadata_committed(now, outcome, effects);
+            return;
+        }
+        match outcome {
+            Ok(()) => self.coordinators.committed(now, partition, AppendToken(append.0)),
+            Err(_) => self.coordinators.fail(partition),
+        }
+    }
+
+    /// Does what a coordinator wants.
+    pub(super) fn coordinator_wants(&mut self, now: Now, wanted: Wanted, effects: &mut Effects) {
+        match wanted {
+            Wanted::Answer(ticket, reply) => self.tell(ticket.shard, Message::Reply(ticket, reply)),
+            Wanted::Append(partition, token, batch) => {
+                let own = OwnAppend(token.0);
+                let append = |replicas: &mut Replicas, work: &mut Work<'_>| {
+                    replicas.append_own(work, partition, own, batch).map(|_| ())
+                };
+                let taken = self.with_replicas(now, effects, append);
+                self.coordinators.appended(now, partition, token, taken);
+            }
         }
     }
 

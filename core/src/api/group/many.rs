@@ -1,0 +1,240 @@
+//! Requests about many groups: OffsetFetch, DescribeGroups, DeleteGroups, ListGroups.
+
+use super::{GroupCall, OFFSETS_TOPIC, Piece, partition_of};
+use crate::api::Begun;
+use crate::api::front::{Front, Next, Refusal, Request, encode};
+use crate::api::message::Call;
+use crate::coordinator::RequestContext;
+use crate::group::answer::{DeletedGroup, DescribedGroup, FetchedGroup, ListAnswer};
+use crate::group::messages::{fetch_groups, responses};
+use crate::group::{Answer, GroupCoordinator, Topics};
+use crate::ids::{ShardId, TopicPartition};
+use crate::time::Now;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use grete_protocol::messages::delete_groups_request::DeleteGroupsRequest;
+use grete_protocol::messages::describe_groups_request::DescribeGroupsRequest;
+use grete_protocol::messages::list_groups_request::ListGroupsRequest;
+use grete_protocol::messages::offset_fetch_request::OffsetFetchRequest;
+use grete_protocol::wire::Message;
+use grete_protocol::{ApiKey, ErrorCode};
+
+/// A request whose groups' coordinators are being asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Gather {
+    request: Request,
+    /// The parts that have not answered, each with the place in an OffsetFetch that it is for.
+    open: BTreeMap<u32, usize>,
+    /// The groups of an OffsetFetch, by their place in it.
+    fetched: BTreeMap<usize, FetchedGroup>,
+    described: Vec<DescribedGroup>,
+    deleted: Vec<DeletedGroup>,
+    listed: Vec<ListAnswer>,
+}
+
+impl Gather {
+    fn new(request: &Request) -> Self {
+        Self {
+            request: request.clone(),
+            open: BTreeMap::new(),
+            fetched: BTreeMap::new(),
+            described: Vec::new(),
+            deleted: Vec::new(),
+            listed: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, front: &mut Front<'_>, partition: TopicPartition, piece: Piece) {
+        let place = match &piece {
+            Piece::Fetch(place) => *place,
+            Piece::Whole | Piece::Groups(_) => 0,
+        };
+        let call = GroupCall::new(front, partition, &self.request, piece);
+        let part = front.call(partition.shard(front.shards), Call::Group(Box::new(call)));
+        self.open.insert(part, place);
+    }
+
+    /// Asks about groups, each of its coordinator.
+    fn ask_groups<'g>(&mut self, front: &mut Front<'_>, groups: impl Iterator<Item = &'g str>) {
+        let mut by_partition: BTreeMap<TopicPartition, Vec<String>> = BTreeMap::new();
+        let mut homeless = Vec::new();
+        for group in groups {
+            match partition_of(front.image, group) {
+                Some(partition) => by_partition.entry(partition).or_default().push(group.into()),
+                None => homeless.push(String::from(group)),
+            }
+        }
+        for (partition, groups) in by_partition {
+            self.ask(front, partition, Piece::Groups(groups));
+        }
+        self.refuse(&homeless, ErrorCode::NotCoordinator);
+    }
+
+    fn refuse(&mut self, groups: &[String], error: ErrorCode) {
+        match self.request.api {
+            ApiKey::DescribeGroups => self.described.extend(groups.iter().map(|group| describe_refused(group, error))),
+            _ => self.deleted.extend(groups.iter().map(|group| delete_refused(group, error))),
+        }
+    }
+
+    fn begun(mut self, front: &mut Front<'_>) -> Begun {
+        let next = if self.open.is_empty() { self.finish(front)? } else { Next::Wait };
+        Ok((crate::api::Gather::Group(super::Gather::Many(self)), next))
+    }
+
+    pub(super) fn reply(&mut self, front: &mut Front<'_>, part: u32, answer: Answer) -> Result<Next, Refusal> {
+        let place = self.open.remove(&part).unwrap_or_default();
+        match answer {
+            Answer::FetchOffsets(group) => {
+                self.fetched.insert(place, group);
+            }
+            Answer::DescribeGroups(groups) => self.described.extend(groups),
+            Answer::DeleteGroups(groups) => self.deleted.extend(groups),
+            Answer::ListGroups(groups) => self.listed.push(groups),
+            other => unreachable!("many groups are not answered by {other:?}"),
+        }
+        if self.open.is_empty() { self.finish(front) } else { Ok(Next::Wait) }
+    }
+
+    fn finish(&mut self, _front: &mut Front<'_>) -> Result<Next, Refusal> {
+        let request = &self.request;
+        let parts = match request.api {
+            ApiKey::OffsetFetch => {
+                let groups: Vec<FetchedGroup> = core::mem::take(&mut self.fetched).into_values().collect();
+                encode(request, &responses::offset_fetch(&groups, request.version))
+            }
+            ApiKey::DescribeGroups => {
+                let body = DescribeGroupsRequest::decode_exact(request.body(), request.version)?;
+                let place =
+                    |group: &DescribedGroup| body.groups.iter().position(|asked| asked.as_str() == &*group.group);
+                self.described.sort_by_key(place);
+                let operations = body.include_authorized_operations.then_some(responses::GROUP_OPERATIONS);
+                encode(request, &responses::describe_groups(&self.described, operations))
+            }
+            ApiKey::DeleteGroups => {
+                let body = DeleteGroupsRequest::decode_exact(request.body(), request.version)?;
+                let place =
+                    |group: &DeletedGroup| body.groups_names.iter().position(|asked| asked.as_str() == &*group.group);
+                self.deleted.sort_by_key(place);
+                encode(request, &responses::delete_groups(&self.deleted))
+            }
+            _ => {
+                // In an order that does not depend on which partition keeps a group.
+                let error = self.listed.iter().map(|answer| answer.error).find(|error| error.is_error());
+                let mut groups: Vec<_> = self.listed.drain(..).flat_map(|answer| answer.groups).collect();
+                groups.sort_by(|a, b| a.group.cmp(&b.group));
+                let answer = ListAnswer { error: error.unwrap_or(ErrorCode::None), groups };
+                encode(request, &responses::list_groups(&[answer]))
+            }
+        };
+        Ok(Next::Answer(parts?))
+    }
+}
+
+/// Begins an OffsetFetch.
+pub(crate) fn begin_offset_fetch(front: &mut Front<'_>, request: Request) -> Begun {
+    let body = OffsetFetchRequest::decode_exact(request.body(), request.version)?;
+    let mut gather = Gather::new(&request);
+    for (place, group) in fetch_groups(&body, request.version).into_iter().enumerate() {
+        match partition_of(front.image, group.group) {
+            Some(partition) => gather.ask(front, partition, Piece::Fetch(place)),
+            None => {
+                let group =
+                    FetchedGroup { group: group.group.into(), error: ErrorCode::NotCoordinator, topics: Vec::new() };
+                gather.fetched.insert(place, group);
+            }
+        }
+    }
+    gather.begun(front)
+}
+
+/// Begins a DescribeGroups.
+pub(crate) fn begin_describe(front: &mut Front<'_>, request: Request) -> Begun {
+    let body = DescribeGroupsRequest::decode_exact(request.body(), request.version)?;
+    let mut gather = Gather::new(&request);
+    gather.ask_groups(front, body.groups.iter().map(|group| group.as_str()));
+    gather.begun(front)
+}
+
+/// Begins a DeleteGroups.
+pub(crate) fn begin_delete(front: &mut Front<'_>, request: Request) -> Begun {
+    let body = DeleteGroupsRequest::decode_exact(request.body(), request.version)?;
+    let mut gather = Gather::new(&request);
+    gather.ask_groups(front, body.groups_names.iter().map(|group| group.as_str()));
+    gather.begun(front)
+}
+
+/// Begins a ListGroups: every coordinator is asked.
+pub(crate) fn begin_list(front: &mut Front<'_>, request: Request) -> Begun {
+    ListGroupsRequest::decode_exact(request.body(), request.version)?;
+    let mut gather = Gather::new(&request);
+    let partitions: Vec<TopicPartition> = front
+        .image
+        .topic_by_name(OFFSETS_TOPIC)
+        .into_iter()
+        .flat_map(|topic| topic.partitions.keys().map(|index| TopicPartition { topic: topic.id, partition: *index }))
+        .collect();
+    for partition in partitions {
+        gather.ask(front, partition, Piece::Groups(Vec::new()));
+    }
+    gather.begun(front)
+}
+
+pub(super) fn hand_over(
+    call: &GroupCall,
+    coordinator: &mut GroupCoordinator,
+    now: Now,
+    context: &RequestContext,
+    topics: &Topics,
+) -> Result<(), Refusal> {
+    let (body, version) = (call.request.body(), call.request.version);
+    let names: Vec<&str> = match &call.piece {
+        Piece::Groups(groups) => groups.iter().map(String::as_str).collect(),
+        Piece::Whole | Piece::Fetch(_) => Vec::new(),
+    };
+    match (call.request.api, &call.piece) {
+        (ApiKey::OffsetFetch, Piece::Fetch(place)) => {
+            let body = OffsetFetchRequest::decode_exact(body, version)?;
+            if let Some(group) = fetch_groups(&body, version).get(*place) {
+                coordinator.on_offset_fetch(context, group, topics);
+            }
+        }
+        (ApiKey::DescribeGroups, _) => coordinator.describe_groups(context.ticket, &names, version),
+        (ApiKey::DeleteGroups, _) => coordinator.delete_groups(now, context.ticket, &names),
+        (ApiKey::ListGroups, _) => {
+            coordinator.on_list_groups(context, &ListGroupsRequest::decode_exact(body, version)?);
+        }
+        (other, _) => return Err(Refusal::Close(format!("{other} is not about many groups"))),
+    }
+    Ok(())
+}
+
+/// What is answered where there is no such coordinator.
+pub(super) fn refused(call: &GroupCall, error: ErrorCode) -> Answer {
+    match (&call.piece, call.request.api) {
+        (Piece::Groups(groups), ApiKey::DescribeGroups) => {
+            Answer::DescribeGroups(groups.iter().map(|group| describe_refused(group, error)).collect())
+        }
+        (Piece::Groups(groups), ApiKey::DeleteGroups) => {
+            Answer::DeleteGroups(groups.iter().map(|group| delete_refused(group, error)).collect())
+        }
+        (Piece::Fetch(place), _) => {
+            let body = OffsetFetchRequest::decode_exact(call.request.body(), call.request.version);
+            let groups = body.as_ref().map(|body| fetch_groups(body, call.request.version)).unwrap_or_default();
+            let group = groups.get(*place).map_or("", |group| group.group).into();
+            Answer::FetchOffsets(FetchedGroup { group, error, topics: Vec::new() })
+        }
+        _ => Answer::ListGroups(ListAnswer { error: ErrorCode::None, groups: Vec::new() }),
+    }
+}
+
+fn describe_refused(group: &str, error: ErrorCode) -> DescribedGroup {
+    DescribedGroup::failed(group.into(), error)
+}
+
+fn delete_refused(group: &str, error: ErrorCode) -> DeletedGroup {
+    DeletedGroup { group: group.into(), error, message: None }
+}
