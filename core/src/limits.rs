@@ -22,6 +22,9 @@ pub const LOG_READ_BYTES_MAX: u32 = 1 << 20;
 /// The reads from logs' files that a shard has under way at once; more wait.
 pub const LOG_READS_UNDER_WAY_MAX: usize = 64;
 
+/// The bytes of index entries of an active segment that stay in memory; beyond it they are read again where needed.
+pub const LOG_INDEX_ACTIVE_BYTES_MAX: usize = 256 << 10;
+
 /// The bytes of index entries of closed segments that a shard keeps in memory.
 pub const LOG_INDEX_BYTES_MAX: usize = 16 << 20;
 
@@ -89,6 +92,15 @@ pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// A flushed-ends file is not written anew before it has this many bytes.
 pub const LOG_ENDS_FILE_BYTES_MIN: u64 = 256 << 10;
+
+/// Indexes that retention reads at once to learn how old segments are.
+pub const LOG_RETENTION_LOADS_MAX: usize = 64;
+
+/// The bytes to which a batch may inflate that is searched by time.
+pub const LOG_SEARCH_INFLATED_BYTES_MAX: usize = 256 << 20;
+
+/// Removals of files that a shard has under way at once.
+pub const LOG_REMOVALS_UNDER_WAY_MAX: usize = 32;
 
 /// The logs of a shard that are recovered at once; each has one read under way.
 pub const LOG_RECOVERIES_MAX: usize = 64;

@@ -32,6 +32,8 @@ pub(super) struct Dir {
     pub(super) boot: Boot,
     /// Partitions' directories that it held at boot and that no log has claimed.
     pub(super) homes: FoundHomes,
+    /// The numbers in the names of directories on their way out.
+    pub(super) departed: BTreeSet<u128>,
     /// Whether partitions' directories were made whose names are not durable yet.
     pub(super) home_names_dirty: bool,
 }
@@ -61,6 +63,7 @@ impl Dir {
             ends: Ends::default(),
             boot: Boot::default(),
             homes: FoundHomes::default(),
+            departed: BTreeSet::new(),
             home_names_dirty: false,
         }
     }
@@ -129,6 +132,15 @@ impl Dir {
     /// Takes the round in flight where it is over.
     pub(super) fn take_ended_round(&mut self) -> Option<Round> {
         self.round.take_if(|round| round.outstanding == 0)
+    }
+
+    /// A number near `id` that no directory on its way out has in its name.
+    pub(super) fn unique(&mut self, id: u128) -> u128 {
+        let mut unique = id;
+        while !self.departed.insert(unique) {
+            unique = unique.wrapping_add(1);
+        }
+        unique
     }
 
     /// Stops everything for good.

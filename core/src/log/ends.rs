@@ -84,7 +84,7 @@ impl Ends {
     /// Notes that a log has something to record, within the interval.
     pub(super) fn note(&mut self, partition: TopicPartition, latest: Instant) {
         self.unrecorded.insert(partition);
-        self.due.get_or_insert(latest);
+        self.due = Some(self.due.map_or(latest, |due| due.min(latest)));
     }
 
     /// Notes bytes that a recovery would have to read again.
@@ -112,6 +112,11 @@ impl Ends {
         self.unrecorded.remove(&partition);
         self.debt -= unrecorded_bytes;
         self.deletions.retain(|(other, _)| *other != partition);
+    }
+
+    /// Forgets logs of topics that are not known any more.
+    pub(super) fn keep_known(&mut self, known: &BTreeSet<TopicPartition>) {
+        self.found.retain(|partition, _| known.contains(partition));
     }
 
     /// When something is to be recorded, where nothing stands in the way.
@@ -248,7 +253,9 @@ impl LogStore {
                 log.recorded_start = log.recorded_start.max(entry.log_start);
             }
         }
-        let _ = (now, effects);
+        for entry in &recorded.entries {
+            self.drop_left_segments(entry.partition, now, effects);
+        }
     }
 }
 

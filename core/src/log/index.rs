@@ -49,14 +49,24 @@ pub(super) struct SegmentIndex {
 
 #[derive(Clone, Debug)]
 enum Entries {
-    /// The files hold the written entries; what came since waits until they are loaded.
+    /// The files hold the written entries; what came since waits to be written.
     OnDisk {
-        waiting: Vec<(OffsetEntry, TimeEntry)>,
+        /// The last of the written entries. `None` where the files have not been looked at since boot: nothing is written
+        /// before they have been.
+        last: Option<Last>,
+        offsets: Vec<OffsetEntry>,
+        times: Vec<TimeEntry>,
     },
     Loaded {
         offsets: Vec<OffsetEntry>,
         times: Vec<TimeEntry>,
     },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    offset: Option<OffsetEntry>,
+    time: Option<TimeEntry>,
 }
 
 impl SegmentIndex {
@@ -75,7 +85,7 @@ impl SegmentIndex {
     pub(super) fn on_disk(offset_bytes: Option<u64>, time_bytes: Option<u64>) -> Self {
         let count = |bytes: Option<u64>, entry| u32::try_from(bytes.unwrap_or(0) / entry).unwrap_or(u32::MAX);
         Self {
-            entries: Entries::OnDisk { waiting: Vec::new() },
+            entries: Entries::OnDisk { last: None, offsets: Vec::new(), times: Vec::new() },
             offsets_written: count(offset_bytes, OFFSET_ENTRY_BYTES),
             times_written: count(time_bytes, TIME_ENTRY_BYTES),
             offsets_created: offset_bytes.is_some(),
@@ -84,6 +94,7 @@ impl SegmentIndex {
     }
 
     /// Whether the entries are in memory.
+    #[cfg(test)]
     pub(super) const fn is_loaded(&self) -> bool {
         matches!(self.entries, Entries::Loaded { .. })
     }
@@ -92,7 +103,7 @@ impl SegmentIndex {
     pub(super) fn offset_bytes(&self) -> u64 {
         OFFSET_ENTRY_BYTES
             * match &self.entries {
-                Entries::OnDisk { waiting } => u64::from(self.offsets_written) + waiting.len() as u64,
+                Entries::OnDisk { offsets, .. } => u64::from(self.offsets_written) + offsets.len() as u64,
                 Entries::Loaded { offsets, .. } => offsets.len() as u64,
             }
     }
@@ -101,7 +112,7 @@ impl SegmentIndex {
     pub(super) fn time_bytes(&self) -> u64 {
         TIME_ENTRY_BYTES
             * match &self.entries {
-                Entries::OnDisk { waiting } => u64::from(self.times_written) + waiting.len() as u64,
+                Entries::OnDisk { times, .. } => u64::from(self.times_written) + times.len() as u64,
                 Entries::Loaded { times, .. } => times.len() as u64,
             }
     }
@@ -118,19 +129,15 @@ impl SegmentIndex {
 
     /// The memory that the entries take.
     pub(super) fn memory_bytes(&self) -> usize {
-        match &self.entries {
-            Entries::OnDisk { waiting } => waiting.capacity() * size_of::<(OffsetEntry, TimeEntry)>(),
-            Entries::Loaded { offsets, times } => {
-                offsets.capacity() * size_of::<OffsetEntry>() + times.capacity() * size_of::<TimeEntry>()
-            }
-        }
+        let (Entries::OnDisk { offsets, times, .. } | Entries::Loaded { offsets, times }) = &self.entries;
+        offsets.capacity() * size_of::<OffsetEntry>() + times.capacity() * size_of::<TimeEntry>()
     }
 
     /// Takes up what the files hold. Entries that break invariant 1 or point beyond the segment end the index there: what a
     /// power loss left of an index that was not synced.
     pub(super) fn load(&mut self, offset_file: &[u8], time_file: &[u8], segment_bytes: u64) {
-        let Entries::OnDisk { waiting } = &mut self.entries else { return };
-        let waiting = core::mem::take(waiting);
+        let Entries::OnDisk { offsets, times, .. } = &mut self.entries else { return };
+        let (waiting_offsets, waiting_times) = (core::mem::take(offsets), core::mem::take(times));
         let mut offsets: Vec<OffsetEntry> = Vec::with_capacity(offset_file.len() / OFFSET_ENTRY_BYTES as usize);
         for entry in offset_file.as_chunks::<8>().0 {
             let [o0, o1, o2, o3, p0, p1, p2, p3] = *entry;
@@ -166,38 +173,50 @@ impl SegmentIndex {
         self.offsets_written = offsets.len() as u32;
         self.times_written = times.len() as u32;
         self.entries = Entries::Loaded { offsets, times };
-        for (entry, time) in waiting {
-            self.push(entry, time);
+        waiting_offsets.into_iter().for_each(|entry| self.push_offset(entry));
+        waiting_times.into_iter().for_each(|entry| self.push_time(entry));
+    }
+
+    /// Forgets the entries in memory where all of them are written.
+    pub(super) fn unload(&mut self) {
+        let Entries::Loaded { offsets, times } = &self.entries else { return };
+        if !self.has_unwritten() {
+            let last = Some(Last { offset: offsets.last().copied(), time: times.last().copied() });
+            self.entries = Entries::OnDisk { last, offsets: Vec::new(), times: Vec::new() };
         }
     }
 
-    /// Forgets the entries in memory where all of them are written; says whether it did.
-    pub(super) fn unload(&mut self) -> bool {
-        if self.is_loaded() && !self.has_unwritten() {
-            self.entries = Entries::OnDisk { waiting: Vec::new() };
-            return true;
-        }
-        false
+    /// Whether entries can be written: the files are known to hold what they should.
+    pub(super) const fn can_write(&self) -> bool {
+        matches!(self.entries, Entries::Loaded { .. } | Entries::OnDisk { last: Some(_), .. })
     }
 
-    /// Adds an entry for a batch; where the others are not in memory it waits for them.
+    /// Adds an entry for a batch.
     pub(super) fn push(&mut self, entry: OffsetEntry, time: TimeEntry) {
-        let offsets = match &mut self.entries {
-            Entries::OnDisk { waiting } => return waiting.push((entry, time)),
-            Entries::Loaded { offsets, .. } => offsets,
-        };
-        if offsets.last().is_none_or(|last| entry.offset > last.offset && entry.position > last.position) {
-            offsets.push(entry);
-        }
+        self.push_offset(entry);
         self.push_time(time);
     }
 
-    /// Adds a time entry where it is later than the last one and the others are in memory.
+    fn push_offset(&mut self, entry: OffsetEntry) {
+        let (offsets, written) = match &mut self.entries {
+            Entries::OnDisk { last, offsets, .. } => (offsets, last.and_then(|last| last.offset)),
+            Entries::Loaded { offsets, .. } => (offsets, None),
+        };
+        let last = offsets.last().copied().or(written);
+        if last.is_none_or(|last| entry.offset > last.offset && entry.position > last.position) {
+            offsets.push(entry);
+        }
+    }
+
+    /// Adds a time entry where it is later than the last one.
     pub(super) fn push_time(&mut self, time: TimeEntry) {
-        let Entries::Loaded { times, .. } = &mut self.entries else { return };
-        if time.timestamp >= 0
-            && times.last().is_none_or(|last| time.timestamp > last.timestamp && time.offset >= last.offset)
-        {
+        let (times, written) = match &mut self.entries {
+            Entries::OnDisk { last, times, .. } => (times, last.and_then(|last| last.time)),
+            Entries::Loaded { times, .. } => (times, None),
+        };
+        let last = times.last().copied().or(written);
+        let later = last.is_none_or(|last| time.timestamp > last.timestamp && time.offset >= last.offset);
+        if time.timestamp >= 0 && later {
             times.push(time);
         }
     }
@@ -239,7 +258,7 @@ impl SegmentIndex {
     /// The number of entries that are not written yet.
     pub(super) fn unwritten(&self) -> usize {
         match &self.entries {
-            Entries::OnDisk { waiting } => 2 * waiting.len(),
+            Entries::OnDisk { offsets, times, .. } => offsets.len() + times.len(),
             Entries::Loaded { offsets, times } => {
                 offsets.len() - self.offsets_written as usize + (times.len() - self.times_written as usize)
             }
@@ -253,30 +272,42 @@ impl SegmentIndex {
 
     /// Takes the offset entries that are not written yet, as bytes and the position where they go.
     pub(super) fn take_unwritten_offsets(&mut self) -> Option<(FilePosition, Bytes)> {
-        let Entries::Loaded { offsets, .. } = &self.entries else { return None };
-        let rest = offsets.get(self.offsets_written as usize..).filter(|rest| !rest.is_empty())?;
+        let rest = match &mut self.entries {
+            Entries::OnDisk { last: None, .. } => return None,
+            Entries::OnDisk { last: Some(last), offsets, .. } => {
+                last.offset = offsets.last().copied().or(last.offset);
+                core::mem::take(offsets)
+            }
+            Entries::Loaded { offsets, .. } => offsets.get(self.offsets_written as usize..)?.to_vec(),
+        };
         let mut bytes = BytesMut::with_capacity(rest.len() * OFFSET_ENTRY_BYTES as usize);
-        for entry in rest {
+        for entry in &rest {
             bytes.put_u32(entry.offset);
             bytes.put_u32(entry.position);
         }
         let at = FilePosition(u64::from(self.offsets_written) * OFFSET_ENTRY_BYTES);
-        self.offsets_written = offsets.len() as u32;
-        Some((at, bytes.freeze()))
+        self.offsets_written += rest.len() as u32;
+        (!rest.is_empty()).then(|| (at, bytes.freeze()))
     }
 
     /// Takes the time entries that are not written yet, as bytes and the position where they go.
     pub(super) fn take_unwritten_times(&mut self) -> Option<(FilePosition, Bytes)> {
-        let Entries::Loaded { times, .. } = &self.entries else { return None };
-        let rest = times.get(self.times_written as usize..).filter(|rest| !rest.is_empty())?;
+        let rest = match &mut self.entries {
+            Entries::OnDisk { last: None, .. } => return None,
+            Entries::OnDisk { last: Some(last), times, .. } => {
+                last.time = times.last().copied().or(last.time);
+                core::mem::take(times)
+            }
+            Entries::Loaded { times, .. } => times.get(self.times_written as usize..)?.to_vec(),
+        };
         let mut bytes = BytesMut::with_capacity(rest.len() * TIME_ENTRY_BYTES as usize);
-        for entry in rest {
+        for entry in &rest {
             bytes.put_i64(entry.timestamp);
             bytes.put_u32(entry.offset);
         }
         let at = FilePosition(u64::from(self.times_written) * TIME_ENTRY_BYTES);
-        self.times_written = times.len() as u32;
-        Some((at, bytes.freeze()))
+        self.times_written += rest.len() as u32;
+        (!rest.is_empty()).then(|| (at, bytes.freeze()))
     }
 
     /// Asserts the invariants.

@@ -3,7 +3,7 @@
 use super::files::segment_name::SegmentFile;
 use super::outcome::ReadTicket;
 use crate::effect::{Effect, Effects, IoOp};
-use crate::ids::{IoId, IoOwner, LogDirIndex, Offset, ShardId, TopicPartition};
+use crate::ids::{FileName, IoId, IoOwner, LogDirIndex, Offset, ShardId, TopicPartition};
 use alloc::collections::BTreeMap;
 
 /// What an operation is for.
@@ -36,6 +36,8 @@ pub(super) enum Purpose {
     Replace(ReplaceId),
     /// Appends to the flushed-ends file.
     RecordEnds,
+    /// Removes a file or directory, or gives it the name of one that is to be removed.
+    Remove(FileName),
     /// Anything that nothing follows: a sync, a write to an index, a removal.
     Step,
     /// Reads a flushed-ends file at boot.
@@ -69,9 +71,5 @@ impl IoTable {
     pub(super) fn complete(&mut self, io: IoId) -> Asked {
         assert_eq!(io.owner, IoOwner::Log, "a completion goes to who asked");
         self.asked.remove(&io.number).expect("R3: an operation completes once")
-    }
-
-    pub(super) fn is_idle(&self) -> bool {
-        self.asked.is_empty()
     }
 }

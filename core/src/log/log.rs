@@ -45,8 +45,12 @@ pub(super) struct Log {
     pub(super) unrecorded_bytes: u64,
     /// The start that the flushed-ends file has: segments before it may be removed.
     pub(super) recorded_start: Offset,
-    /// Segments before the log's start, until that is recorded.
-    pub(super) leaving: Vec<Segment>,
+    /// Segments before the log's start and the ends of each, until that is recorded.
+    pub(super) leaving: Vec<(Segment, Offset)>,
+    /// Files of its directory that this store has not made and does not use.
+    pub(super) other_files: Vec<Arc<str>>,
+    /// Whether leader epochs have ever been written.
+    pub(super) epochs_written: bool,
 }
 
 /// Whether a log can be used.
@@ -146,6 +150,8 @@ impl Log {
             unrecorded_bytes: 0,
             recorded_start: Offset::ZERO,
             leaving: Vec::new(),
+            other_files: Vec::new(),
+            epochs_written: false,
         }
     }
 

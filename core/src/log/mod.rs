@@ -25,6 +25,7 @@
 
 mod append;
 mod config;
+mod delete;
 mod dir;
 mod ends;
 mod ends_file;
@@ -41,8 +42,11 @@ mod outcome;
 mod queries;
 mod read;
 mod recovery;
+mod removal;
 mod replace;
+mod retention;
 mod round;
+mod search;
 mod segment;
 mod store;
 mod tail;
@@ -52,7 +56,7 @@ mod tests;
 pub use append::Appending;
 pub use config::{CleanupPolicy, Durability, LogConfig, LogStoreConfig, TimestampType, TopicCompression};
 pub use outcome::{
-    AppendError, AppendInfo, AppendOrigin, LogEvent, LookupOutcome, ReadError, ReadOutcome, ReadRequest, ReadTicket,
-    Records, StoredBatch, TimestampOffset, TimestampQuery, Unavailable,
+    AppendError, AppendInfo, AppendOrigin, LogEvent, LookupOutcome, PartitionSize, ProducerDescription, ReadError,
+    ReadOutcome, ReadRequest, ReadTicket, Records, StoredBatch, TimestampOffset, TimestampQuery, Unavailable,
 };
 pub use store::{LogState, LogStore};

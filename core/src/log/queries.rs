@@ -1,71 +1,103 @@
-//! TEMPORARY: questions about logs.
-use super::outcome::*;
+//! What others ask about logs and is known at once.
+
+use super::outcome::{PartitionSize, ProducerDescription, Unavailable};
 use super::store::LogStore;
-use crate::effect::Effects;
-use crate::ids::*;
-use crate::replica::{PartitionSize, ProducerDescription};
+use crate::ids::{LeaderEpoch, LogDirIndex, Offset, ProducerId, TopicPartition};
 use alloc::vec::Vec;
+
 impl LogStore {
-    pub fn durable_end(&self, p: TopicPartition) -> Result<Offset, Unavailable> {
-        self.state(p).map(|s| s.durable_end)
+    /// The end that counts for acknowledgements.
+    ///
+    /// # Errors
+    /// Says why where the log cannot be used, as all of these do.
+    pub fn durable_end(&self, partition: TopicPartition) -> Result<Offset, Unavailable> {
+        self.usable_log(partition).map(|log| log.durable_end)
     }
-    pub fn log_end(&self, p: TopicPartition) -> Result<Offset, Unavailable> {
-        self.state(p).map(|s| s.log_end)
+
+    /// The offset that the next record will get.
+    pub fn log_end(&self, partition: TopicPartition) -> Result<Offset, Unavailable> {
+        self.usable_log(partition).map(|log| log.log_end)
     }
-    pub fn log_start(&self, p: TopicPartition) -> Result<Offset, Unavailable> {
-        self.state(p).map(|s| s.log_start)
+
+    /// The first offset.
+    pub fn log_start(&self, partition: TopicPartition) -> Result<Offset, Unavailable> {
+        self.usable_log(partition).map(|log| log.log_start)
     }
+
+    /// Where an epoch ends in a log whose leader has the epoch `current` (KIP-101): the greatest epoch that is not above the
+    /// one asked for, and its end. `None` where nothing is known of it.
     pub fn epoch_end(
         &self,
-        p: TopicPartition,
+        partition: TopicPartition,
         asked: LeaderEpoch,
         current: LeaderEpoch,
     ) -> Result<Option<(LeaderEpoch, Offset)>, Unavailable> {
-        let s = self.state(p)?;
-        Ok((asked == current).then_some((current, s.log_end)))
+        let log = self.usable_log(partition)?;
+        if asked == current {
+            return Ok(Some((current, log.log_end)));
+        }
+        if let Some(end) = log.epochs.end_offset_for(asked, log.log_end) {
+            return Ok(Some((end.epoch, end.end_offset)));
+        }
+        // The leader's own epoch began at the end of the log, though it has no record yet.
+        let before = (LeaderEpoch(0)..current).contains(&asked);
+        let known = log.epochs.latest().map_or(asked, |latest| latest.epoch);
+        Ok(before.then_some((known, log.log_end)))
     }
-    pub fn epoch_of(&self, _p: TopicPartition, _o: Offset) -> Option<LeaderEpoch> {
-        Some(LeaderEpoch(0))
+
+    /// The epoch of the record at an offset; of the last one where there is none yet.
+    #[must_use]
+    pub fn epoch_of(&self, partition: TopicPartition, offset: Offset) -> Option<LeaderEpoch> {
+        self.usable_log(partition).ok()?.epochs.epoch_for_offset(offset)
     }
-    pub fn aborted_transactions(&self, _p: TopicPartition, _from: Offset, _to: Offset) -> Vec<(ProducerId, Offset)> {
+
+    /// The transactions with records in a range of offsets that were aborted: producer and first offset.
+    #[must_use]
+    pub fn aborted_transactions(
+        &self,
+        partition: TopicPartition,
+        from: Offset,
+        to: Offset,
+    ) -> Vec<(ProducerId, Offset)> {
+        let _ = (partition, from, to);
         Vec::new()
     }
-    pub fn first_unstable_offset(&self, _p: TopicPartition) -> Option<Offset> {
+
+    /// The first offset of the oldest transaction that is open. `None` where none is.
+    #[must_use]
+    pub fn first_unstable_offset(&self, partition: TopicPartition) -> Option<Offset> {
+        let _ = partition;
         None
     }
-    pub fn producers(&self, p: TopicPartition) -> Result<Vec<ProducerDescription>, Unavailable> {
-        self.state(p)?;
-        Ok(Vec::new())
+
+    /// The producers that a log remembers.
+    pub fn producers(&self, partition: TopicPartition) -> Result<Vec<ProducerDescription>, Unavailable> {
+        self.usable_log(partition).map(|_| Vec::new())
     }
-    pub fn find_timestamp(&mut self, p: TopicPartition, _q: TimestampQuery, _e: &mut Effects) -> LookupOutcome {
-        match self.state(p) {
-            Ok(_) => LookupOutcome::Ready(None),
-            Err(e) => LookupOutcome::Failed(ReadError::Unavailable(e)),
-        }
-    }
-    pub fn delete_records(
-        &mut self,
-        p: TopicPartition,
-        _to: Offset,
-        _e: &mut Effects,
-    ) -> Result<(Offset, bool), Unavailable> {
-        let s = self.state(p)?;
-        Ok((s.log_start, true))
-    }
+
+    /// The sizes of all logs that can be used.
+    #[must_use]
     pub fn sizes(&self) -> Vec<PartitionSize> {
-        self.logs
-            .values()
-            .map(|l| PartitionSize {
-                partition: l.partition,
-                topic: l.topic.clone(),
-                index: l.partition.partition,
-                dir: l.dir,
-                size_bytes: l.bytes(),
+        let usable = self.logs.values().filter(|log| log.usable().is_ok());
+        usable
+            .map(|log| PartitionSize {
+                partition: log.partition,
+                topic: log.topic.clone(),
+                index: log.partition.partition,
+                dir: log.dir,
+                size_bytes: log.bytes(),
             })
             .collect()
     }
+
+    /// The logs in a directory.
+    #[must_use]
     pub fn partitions_in(&self, dir: LogDirIndex) -> Vec<TopicPartition> {
-        self.logs.values().filter(|l| l.dir == dir).map(|l| l.partition).collect()
+        self.logs.values().filter(|log| log.dir == dir).map(|log| log.partition).collect()
     }
-    pub fn delete(&mut self, _p: TopicPartition, _e: &mut Effects) {}
+
+    fn usable_log(&self, partition: TopicPartition) -> Result<&super::log::Log, Unavailable> {
+        let log = self.logs.get(&partition).ok_or(Unavailable::Unknown)?;
+        log.usable().map(|()| log)
+    }
 }

@@ -9,11 +9,12 @@ use super::io::{Asked, Purpose};
 use super::log::Log;
 use super::names;
 use super::outcome::{LogEvent, ReadError, ReadOutcome, ReadRequest, ReadTicket, Records, StoredBatch, Unavailable};
+use super::search::Search;
 use super::store::LogStore;
 use crate::effect::{Effects, IoOp, Level};
 use crate::event::{IoOutput, IoResult};
 use crate::ids::{FilePosition, Offset, TopicPartition};
-use crate::limits::{LOG_INDEX_FILE_BYTES_MAX, LOG_READ_BYTES_MAX, LOG_READS_UNDER_WAY_MAX};
+use crate::limits::{LOG_INDEX_BYTES_MAX, LOG_INDEX_FILE_BYTES_MAX, LOG_READ_BYTES_MAX, LOG_READS_UNDER_WAY_MAX};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
@@ -26,11 +27,16 @@ const READ_BYTES_MIN: u32 = 64 << 10;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reads {
     next_ticket: u64,
+    /// Searches by time. The reads that they do have their tickets.
+    pub(super) searches: BTreeMap<ReadTicket, Search>,
     readings: BTreeMap<ReadTicket, Reading>,
     /// Reads that wait until fewer are under way.
     waiting: VecDeque<ReadTicket>,
     under_way: usize,
     /// Reads that wait for the index of a segment.
+    /// The indexes that were read into memory and the bytes of each, oldest first.
+    loaded: VecDeque<(TopicPartition, Offset, usize)>,
+    loaded_bytes: usize,
     index_waiters: BTreeMap<(TopicPartition, Offset), IndexWait>,
 }
 
@@ -54,9 +60,28 @@ struct IndexWait {
     missing: usize,
 }
 
+impl Reads {
+    /// A ticket that no read has had.
+    pub(super) const fn ticket(&mut self) -> ReadTicket {
+        self.next_ticket += 1;
+        ReadTicket(self.next_ticket)
+    }
+}
+
 impl LogStore {
     /// Reads records of a log.
     pub fn read(&mut self, partition: TopicPartition, request: ReadRequest, effects: &mut Effects) -> ReadOutcome {
+        self.read_for(partition, request, None, effects)
+    }
+
+    /// Reads for a search, or for whoever asks.
+    pub(super) fn read_for(
+        &mut self,
+        partition: TopicPartition,
+        request: ReadRequest,
+        search: Option<ReadTicket>,
+        effects: &mut Effects,
+    ) -> ReadOutcome {
         let Some(log) = self.logs.get(&partition) else {
             return ReadOutcome::Failed(ReadError::Unavailable(Unavailable::Unknown));
         };
@@ -72,8 +97,7 @@ impl LogStore {
         if let Some(kept) = log.tail.from(request.offset) {
             return ReadOutcome::Ready(Records { batches: take(kept.cloned(), request) });
         }
-        let ticket = ReadTicket(self.reads.next_ticket);
-        self.reads.next_ticket += 1;
+        let ticket = search.unwrap_or_else(|| self.reads.ticket());
         let length = request.bytes_max.clamp(READ_BYTES_MIN, LOG_READ_BYTES_MAX);
         self.reads.readings.insert(ticket, Reading { partition, request, place: None, length });
         self.go_on(ticket, effects);
@@ -90,15 +114,15 @@ impl LogStore {
         let Some(reading) = self.reads.readings.get_mut(&ticket) else { return };
         let partition = reading.partition;
         let Some(log) = self.logs.get(&partition) else {
-            return self.end_read(ticket, Err(ReadError::Unavailable(Unavailable::Unknown)));
+            return self.end_read(ticket, Err(ReadError::Unavailable(Unavailable::Unknown)), effects);
         };
         if let Err(why) = log.usable() {
-            return self.end_read(ticket, Err(ReadError::Unavailable(why)));
+            return self.end_read(ticket, Err(ReadError::Unavailable(why)), effects);
         }
         if reading.request.offset < log.log_start {
             // The log's start has moved meanwhile.
             let error = log.out_of_range();
-            return self.end_read(ticket, Err(error));
+            return self.end_read(ticket, Err(error), effects);
         }
         let (base, position) = match reading.place {
             Some(place) => place,
@@ -106,7 +130,10 @@ impl LogStore {
                 let segment = &log.segments[log.segment_at(reading.request.offset)];
                 let Some(position) = segment.index.position_for(segment.base, reading.request.offset) else {
                     let base = segment.base;
-                    return self.load_index(partition, base, Some(ticket), effects);
+                    if self.load_index(partition, base, Some(ticket), effects) {
+                        self.go_on(ticket, effects);
+                    }
+                    return;
                 };
                 *reading.place.insert((segment.base, position))
             }
@@ -120,7 +147,7 @@ impl LogStore {
         if left == 0 {
             let Some(next) = log.segments.get(at + 1) else {
                 let error = ReadError::Damaged { offset: reading.request.offset };
-                return self.end_read(ticket, Err(error));
+                return self.end_read(ticket, Err(error), effects);
             };
             reading.place = Some((next.base, FilePosition(0)));
             return self.go_on(ticket, effects);
@@ -139,7 +166,9 @@ impl LogStore {
     /// A piece of a log's file has been read.
     pub(super) fn log_read(&mut self, ticket: ReadTicket, result: IoResult, effects: &mut Effects) {
         self.reads.under_way -= 1;
-        if let Some(waiting) = self.reads.waiting.pop_front() {
+        while self.reads.under_way < LOG_READS_UNDER_WAY_MAX
+            && let Some(waiting) = self.reads.waiting.pop_front()
+        {
             self.go_on(waiting, effects);
         }
         let Some(reading) = self.reads.readings.get_mut(&ticket) else { return };
@@ -149,12 +178,12 @@ impl LogStore {
             Err(error) => {
                 let text = format!("a read of partition {:?} failed: {}", reading.partition, error.message);
                 effects.notice(Level::Error, text);
-                return self.end_read(ticket, Err(ReadError::Failed));
+                return self.end_read(ticket, Err(ReadError::Failed), effects);
             }
         };
         let (base, position) = reading.place.expect("a read has a place by now");
         match find(&chunk, reading.request) {
-            Found::Batches(batches) => self.end_read(ticket, Ok(Records { batches })),
+            Found::Batches(batches) => self.end_read(ticket, Ok(Records { batches }), effects),
             Found::Damaged => {
                 let (offset, partition) = (reading.request.offset, reading.partition);
                 let at = position.0;
@@ -162,14 +191,14 @@ impl LogStore {
                     Level::Error,
                     format!("partition {partition:?} is damaged in segment {base} after byte {at}: offset {offset} cannot be read"),
                 );
-                self.end_read(ticket, Err(ReadError::Damaged { offset }));
+                self.end_read(ticket, Err(ReadError::Damaged { offset }), effects);
             }
             Found::Further { skip, needed } => {
                 let asked = u64::from(reading.length);
                 let progress = skip > 0 || needed.is_some_and(|needed| needed as u64 > asked);
                 if !progress {
                     let offset = reading.request.offset;
-                    return self.end_read(ticket, Err(ReadError::Damaged { offset }));
+                    return self.end_read(ticket, Err(ReadError::Damaged { offset }), effects);
                 }
                 reading.place = Some((base, FilePosition(position.0 + skip as u64)));
                 if let Some(needed) = needed {
@@ -180,28 +209,32 @@ impl LogStore {
         }
     }
 
-    fn end_read(&mut self, ticket: ReadTicket, result: Result<Records, ReadError>) {
-        if let Some(reading) = self.reads.readings.remove(&ticket) {
+    fn end_read(&mut self, ticket: ReadTicket, result: Result<Records, ReadError>, effects: &mut Effects) {
+        let Some(reading) = self.reads.readings.remove(&ticket) else { return };
+        if self.reads.searches.contains_key(&ticket) {
+            self.search_read(ticket, result, effects);
+        } else {
             self.events.push_back(LogEvent::Read { ticket, partition: reading.partition, result });
         }
     }
 
-    /// Reads the index of a segment into memory, for a read that waits for it or for entries that do.
+    /// Reads the index of a segment into memory, for a read or a search that waits for it or for entries that do. Says
+    /// whether it is there already, since there was nothing to read; nobody is told then.
     pub(super) fn load_index(
         &mut self,
         partition: TopicPartition,
         base: Offset,
         ticket: Option<ReadTicket>,
         effects: &mut Effects,
-    ) {
+    ) -> bool {
         let key = (partition, base);
         if let Some(wait) = self.reads.index_waiters.get_mut(&key) {
             wait.tickets.extend(ticket);
-            return;
+            return false;
         }
-        let Some(log) = self.logs.get_mut(&partition) else { return };
+        let Some(log) = self.logs.get_mut(&partition) else { return true };
         let (dir, home) = (log.dir, log.home.clone());
-        let Some(at) = log.segment_with_base(base) else { return };
+        let Some(at) = log.segment_with_base(base) else { return true };
         let index = &log.segments[at].index;
         let mut wait = IndexWait { tickets: ticket.into_iter().collect(), ..IndexWait::default() };
         for (kind, bytes) in
@@ -216,10 +249,14 @@ impl LogStore {
             }
         }
         let complete = wait.missing == 0;
+        if complete {
+            wait.tickets.clear();
+        }
         self.reads.index_waiters.insert(key, wait);
         if complete {
             self.index_loaded(key, effects);
         }
+        complete
     }
 
     /// A file of an index has been read. One that cannot be read is as good as an empty one: lookups scan.
@@ -250,6 +287,21 @@ impl LogStore {
         }
     }
 
+    /// Forgets the indexes that were loaded first, until the rest is within its bound; never the one just loaded.
+    fn evict_indexes(&mut self, newest: (TopicPartition, Offset)) {
+        while self.reads.loaded_bytes > LOG_INDEX_BYTES_MAX
+            && let Some((partition, base, bytes)) =
+                self.reads.loaded.pop_front_if(|(partition, base, _)| (*partition, *base) != newest)
+        {
+            self.reads.loaded_bytes -= bytes;
+            if let Some(log) = self.logs.get_mut(&partition)
+                && let Some(at) = log.segment_with_base(base)
+            {
+                log.segments[at].index.unload();
+            }
+        }
+    }
+
     fn index_loaded(&mut self, key: (TopicPartition, Offset), effects: &mut Effects) {
         let Some(wait) = self.reads.index_waiters.remove(&key) else { return };
         if let Some(log) = self.logs.get_mut(&key.0)
@@ -259,9 +311,19 @@ impl LogStore {
             let offsets = wait.offsets.unwrap_or_default();
             let times = wait.times.unwrap_or_default();
             segment.index.load(&offsets, &times, segment.bytes);
+            segment.take_max_from_index();
+            self.reads.loaded_bytes += segment.index.memory_bytes();
+            self.reads.loaded.push_back((key.0, key.1, segment.index.memory_bytes()));
+            // Entries that waited can be written.
+            self.stepped.insert(key.0);
         }
+        self.evict_indexes(key);
         for ticket in wait.tickets {
-            self.go_on(ticket, effects);
+            if self.reads.readings.contains_key(&ticket) {
+                self.go_on(ticket, effects);
+            } else {
+                self.resume_search(ticket, effects);
+            }
         }
     }
 }

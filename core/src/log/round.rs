@@ -12,11 +12,12 @@ use super::log::{Home, Log, Phase, WriteUnderWay};
 use super::names;
 use super::outcome::{LogEvent, Unavailable};
 use super::replace::AfterReplace;
+use super::segment::Segment;
 use super::store::LogStore;
-use crate::effect::{Effects, IoOp, Level};
+use crate::effect::{Effects, IoOp};
 use crate::event::IoError;
 use crate::ids::{FileName, FilePosition, LogDirIndex, Offset, TopicPartition};
-use crate::limits::LOG_INDEX_UNWRITTEN_MAX;
+use crate::limits::{LOG_INDEX_ACTIVE_BYTES_MAX, LOG_INDEX_UNWRITTEN_MAX};
 use crate::time::Now;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -42,9 +43,23 @@ impl LogStore {
                 Home::Making => {}
                 Home::Made => Out { io: &mut self.io, dir, effects }.write(log, round),
             }
+            self.load_awaited_indexes(partition, effects);
         }
         for index in 0..self.dirs.len() {
             self.begin_round(index, now, effects);
+        }
+    }
+
+    /// Reads the indexes of a log that entries wait for: its files have not been looked at since boot.
+    fn load_awaited_indexes(&mut self, partition: TopicPartition, effects: &mut Effects) {
+        let Some(log) = self.logs.get(&partition) else { return };
+        let mut awaited = log.disk.closed.clone();
+        let many = |active: &&Segment| active.index.unwritten() >= LOG_INDEX_UNWRITTEN_MAX;
+        awaited.extend(
+            log.segments.last().filter(many).filter(|active| !active.index.can_write()).map(|active| active.base),
+        );
+        for base in awaited {
+            self.load_index(partition, base, None, effects);
         }
     }
 
@@ -54,7 +69,7 @@ impl LogStore {
             return;
         }
         let records = dir.ends.wants(now.instant, self.config.recovery_debt_bytes_max);
-        if dir.dirty.is_empty() && !records {
+        if dir.dirty.is_empty() && !records && !dir.home_names_dirty {
             return;
         }
         let mut covers = BTreeMap::new();
@@ -151,13 +166,14 @@ impl LogStore {
         if !core::mem::take(&mut log.epochs_dirty) {
             return;
         }
+        log.epochs_written = true;
         let content = Bytes::from(leader_epoch_checkpoint::encode(log.epochs.entries()));
         let file = names::fixed(log.dir, &log.home, leader_epoch_checkpoint::NAME);
         self.replace(file, content, Some(round), AfterReplace::Partition(partition), effects);
     }
 
     /// Takes a directory out of service for good: what an operation that was to make something durable failed with.
-    pub(super) fn fail_dir(&mut self, index: LogDirIndex, error: &IoError, effects: &mut Effects) {
+    pub(super) fn fail_dir(&mut self, index: LogDirIndex, error: &IoError) {
         let dir = self.dirs.get_mut(usize::from(index.0)).expect("operations name known directories");
         if dir.offline {
             return;
@@ -217,7 +233,7 @@ impl Out<'_> {
     /// Writes the index entries of the active segment that are not written yet.
     fn write_active_index(&mut self, log: &mut Log, round: RoundNumber) {
         if let Some(active) =
-            log.segments.last().filter(|active| active.index.has_unwritten() && active.index.is_loaded())
+            log.segments.last().filter(|active| active.index.has_unwritten() && active.index.can_write())
         {
             self.write_index(log, active.base, round, false);
         }
@@ -227,7 +243,7 @@ impl Out<'_> {
     fn write_index(&mut self, log: &mut Log, base: Offset, round: RoundNumber, closed: bool) {
         let Some(at) = log.segment_with_base(base) else { return };
         let index = &mut log.segments[at].index;
-        if closed && !index.is_loaded() {
+        if closed && !index.can_write() {
             // The entries wait until the others are in memory; the segment is asked for again then.
             log.disk.closed.push(base);
             return;
@@ -249,6 +265,10 @@ impl Out<'_> {
             if closed {
                 log.note_unsynced(base, kind);
             }
+        }
+        let index = &mut log.segments[at].index;
+        if closed || index.memory_bytes() > LOG_INDEX_ACTIVE_BYTES_MAX {
+            index.unload();
         }
     }
 

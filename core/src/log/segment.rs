@@ -20,6 +20,7 @@ pub(super) struct Segment {
     /// The greatest time in it.
     pub(super) max_timestamp: MaxTimestamp,
     pub(super) index: SegmentIndex,
+    pub(super) txn_index_created: bool,
     /// The bytes since the last index entry.
     pub(super) bytes_since_entry: u32,
 }
@@ -49,6 +50,7 @@ impl Segment {
             first_timestamp: None,
             max_timestamp: MaxTimestamp::None,
             index: SegmentIndex::new(),
+            txn_index_created: false,
             bytes_since_entry: 0,
         }
     }
@@ -83,6 +85,19 @@ impl Segment {
                 TimeEntry { timestamp: timestamp.0, offset: self.relative(last_offset) }
             }
             MaxTimestamp::None | MaxTimestamp::Unknown => TimeEntry { timestamp: -1, offset: 0 },
+        }
+    }
+
+    /// Takes the greatest time from the last entry of the time index, which a closed segment has it in.
+    pub(super) fn take_max_from_index(&mut self) {
+        if self.max_timestamp == MaxTimestamp::Unknown {
+            self.max_timestamp = match self.index.last_time() {
+                Some(entry) => MaxTimestamp::Known {
+                    timestamp: Timestamp(entry.timestamp),
+                    last_offset: self.base.plus(i64::from(entry.offset)),
+                },
+                None => MaxTimestamp::None,
+            };
         }
     }
 

@@ -7,6 +7,7 @@ use super::log::{Log, Phase};
 use super::outcome::{LogEvent, Unavailable};
 use super::read::Reads;
 use super::recovery::Recoveries;
+use super::removal::Removals;
 use super::replace::{AfterReplace, Replacements};
 use super::tail::TailBudget;
 use crate::effect::Effects;
@@ -30,6 +31,7 @@ pub struct LogStore {
     pub(super) events: VecDeque<LogEvent>,
     pub(super) replacements: Replacements,
     pub(super) recoveries: Recoveries,
+    pub(super) removals: Removals,
     pub(super) timers: Timers<LogTimer>,
     /// The logs that were appended to in this step.
     pub(super) stepped: BTreeSet<TopicPartition>,
@@ -37,7 +39,7 @@ pub struct LogStore {
 
 impl LogStore {
     /// The logs of a shard on a node whose directories hold these files. No log is open yet.
-    pub fn boot(config: LogStoreConfig, found: &FoundFiles, effects: &mut Effects) -> Self {
+    pub fn boot(config: LogStoreConfig, found: &FoundFiles, now: Now, effects: &mut Effects) -> Self {
         let tail = TailBudget::new(config.tail_bytes_max);
         let mut store = Self {
             config,
@@ -49,13 +51,15 @@ impl LogStore {
             events: VecDeque::new(),
             replacements: Replacements::default(),
             recoveries: Recoveries::default(),
+            removals: Removals::default(),
             timers: Timers::default(),
             stepped: BTreeSet::new(),
         };
+        store.timers.set(LogTimer::Retention, now.instant.after_ms(store.config.retention_check_interval_ms));
         for (index, dir) in found.dirs.iter().enumerate() {
             match &dir.entries {
                 Ok(entries) => store.begin_boot(index, entries, effects),
-                Err(error) => store.fail_dir(dir.dir, error, effects),
+                Err(error) => store.fail_dir(dir.dir, error),
             }
         }
         store
@@ -109,6 +113,7 @@ impl LogStore {
                 self.recovery_read(partition, now, result, effects);
                 return self.next_recoveries(now, effects);
             }
+            Purpose::Remove(ref file) => return self.removed(file, result, effects),
             Purpose::ReadEnds(_)
             | Purpose::Recover(_)
             | Purpose::MakeHome(_)
@@ -127,7 +132,7 @@ impl LogStore {
         if let Err(error) = result
             && !tolerated
         {
-            return self.fail_dir(asked.dir, &error, effects);
+            return self.fail_dir(asked.dir, &error);
         }
         match asked.purpose {
             Purpose::MakeHome(partition) => self.home_made(partition, asked.dir, effects),
@@ -139,7 +144,11 @@ impl LogStore {
             },
             Purpose::RecordEnds => self.ends_written(asked.dir, now, effects),
             Purpose::Step => {}
-            Purpose::ReadEnds(_) | Purpose::Recover(_) | Purpose::ReadLog(_) | Purpose::ReadIndex { .. } => {
+            Purpose::Remove(_)
+            | Purpose::ReadEnds(_)
+            | Purpose::Recover(_)
+            | Purpose::ReadLog(_)
+            | Purpose::ReadIndex { .. } => {
                 unreachable!("reads were taken above")
             }
         }
@@ -150,9 +159,11 @@ impl LogStore {
     }
 
     /// Does what is due. The step has to end with [`end_step`](Self::end_step).
-    pub fn tick(&mut self, now: Now, _effects: &mut Effects) {
+    pub fn tick(&mut self, now: Now, effects: &mut Effects) {
         while let Some(due) = self.timers.pop_due(now.instant) {
             match due {
+                LogTimer::Remove(number) => self.remove_now(number, effects),
+                LogTimer::Retention => self.retain(now, effects),
                 LogTimer::Flush(partition) => {
                     if let Some(log) = self.logs.get(&partition)
                         && log.flushed_end < log.log_end
@@ -238,6 +249,10 @@ impl LogStore {
 pub(super) enum LogTimer {
     /// `flush.ms` of a log is over.
     Flush(TopicPartition),
+    /// Files are to be removed.
+    Remove(u64),
+    /// Old segments are looked for.
+    Retention,
 }
 
 /// What is known of a log's ends and size. Ends are exclusive.

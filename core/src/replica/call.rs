@@ -2,10 +2,9 @@
 //!
 //! A call names several partitions of one shard; its answer has one result for each, in the same order.
 
-use crate::ids::{
-    LeaderEpoch, LogDirIndex, Offset, PartitionIndex, ProducerEpoch, ProducerId, Timestamp, TopicPartition,
-};
+use crate::ids::{LeaderEpoch, Offset, ProducerId, Timestamp, TopicPartition};
 use crate::log::StoredBatch;
+pub use crate::log::{PartitionSize, ProducerDescription};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -206,36 +205,4 @@ pub struct DeleteRecordsItem {
     pub partition: TopicPartition,
     /// The new first offset; -1 for the high watermark.
     pub offset: Offset,
-}
-
-/// A producer that a partition remembers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProducerDescription {
-    /// Its id.
-    pub producer_id: ProducerId,
-    /// Its epoch.
-    pub producer_epoch: ProducerEpoch,
-    /// The sequence of its last record; -1 where it has none.
-    pub last_sequence: i32,
-    /// The time of its last batch.
-    pub last_timestamp: Timestamp,
-    /// The epoch of the coordinator that wrote its last marker; -1 where there is none.
-    pub coordinator_epoch: i32,
-    /// Where its open transaction begins; -1 where it has none.
-    pub current_transaction_start: Offset,
-}
-
-/// The bytes of a partition on disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartitionSize {
-    /// The partition.
-    pub partition: TopicPartition,
-    /// The topic's name.
-    pub topic: Arc<str>,
-    /// The partition's number.
-    pub index: PartitionIndex,
-    /// The log directory that holds it.
-    pub dir: LogDirIndex,
-    /// The bytes of its segments.
-    pub size_bytes: u64,
 }

@@ -159,7 +159,7 @@ impl Replicas {
         if to < Offset::ZERO || to > high_watermark {
             return Err(ErrorCode::OffsetOutOfRange);
         }
-        work.store.delete_records(item.partition, to, work.effects).map_err(unavailable)
+        work.store.delete_records(work.now, item.partition, to).map_err(unavailable)
     }
 
     /// A log start is durable.

@@ -34,7 +34,7 @@ impl Shard {
             .collect();
         for partition in gone {
             self.with_replicas(now, effects, |replicas, work| replicas.resign(work, partition));
-            self.store.delete(partition, effects);
+            self.store.delete(now, partition, effects);
         }
         let removed: BTreeSet<Arc<str>> = before
             .names

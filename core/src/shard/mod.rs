@@ -105,7 +105,7 @@ impl Shard {
             stage: Stage::Booting,
             directories: Arc::default(),
             image,
-            store: LogStore::boot(logs, &found, effects),
+            store: LogStore::boot(logs, &found, now, effects),
             replicas: Replicas::default(),
             coordinators: Coordinators::new(node.groups.clone(), seed),
             topics: Arc::default(),

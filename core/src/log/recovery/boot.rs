@@ -6,11 +6,12 @@ use crate::event::{FoundEntry, IoOutput, IoResult};
 use crate::ids::{FileName, FilePosition, LogDirIndex, ShardId, TopicPartition};
 use crate::limits::LOG_READ_BYTES_MAX;
 use crate::log::ends_file::{self, EndEntry};
+use crate::log::files::partition_dir::{DirKind, PartitionDir};
 use crate::log::io::{Asked, Purpose};
 use crate::log::names;
 use crate::log::store::LogStore;
 use crate::time::Now;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -40,6 +41,17 @@ impl FoundHomes {
     /// The files of a directory, for the log whose it is.
     pub(in crate::log) fn take(&mut self, home: &str) -> Option<Vec<FoundFile>> {
         self.homes.remove(home)
+    }
+
+    /// The numbers in the names of directories that are not live.
+    fn departed(&self) -> BTreeSet<u128> {
+        let kinds = self.homes.keys().filter_map(|home| PartitionDir::parse(home)).map(|name| name.kind);
+        kinds
+            .filter_map(|kind| match kind {
+                DirKind::Live => None,
+                DirKind::Delete(id) | DirKind::Future(id) | DirKind::Stray(id) => Some(id),
+            })
+            .collect()
     }
 
     /// The directories that are left.
@@ -76,6 +88,11 @@ impl Boot {
         self.reading.is_empty()
     }
 
+    /// A log does not wait any more.
+    pub(in crate::log) fn stop_waiting(&mut self, partition: TopicPartition) {
+        self.waiting.retain(|waiting| *waiting != partition);
+    }
+
     /// Has a log wait until all files are read.
     pub(in crate::log) fn wait(&mut self, partition: TopicPartition) {
         self.waiting.push(partition);
@@ -88,6 +105,7 @@ impl LogStore {
         let shard = self.config.shard;
         let dir = &mut self.dirs[index];
         dir.homes = FoundHomes::new(entries);
+        dir.departed = dir.homes.departed();
         for entry in entries {
             let Some(length) = entry.length else { continue };
             if *entry.path == *format!("{}{}", names::flushed_ends(shard), crate::log::replace::SUFFIX) {
@@ -129,7 +147,7 @@ impl LogStore {
         let piece = match result {
             Ok(IoOutput::Read(piece)) => piece,
             Ok(IoOutput::Done | IoOutput::Space { .. }) => unreachable!("a read brings bytes"),
-            Err(error) => return self.fail_dir(dir, &error, effects),
+            Err(error) => return self.fail_dir(dir, &error),
         };
         let boot = &mut self.dirs[index].boot;
         let at = boot.reading.iter().position(|reading| reading.shard == shard).expect("the file is being read");

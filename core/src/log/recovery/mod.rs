@@ -24,12 +24,12 @@ use super::index::SegmentIndex;
 use super::io::{Asked, Purpose};
 use super::log::{Home, Log, Phase};
 use super::names;
-use super::outcome::{LogEvent, Unavailable};
+use super::outcome::LogEvent;
 use super::segment::{MaxTimestamp, Segment};
 use super::store::LogStore;
 use crate::effect::{Effects, IoOp, Level};
 use crate::event::{IoOutput, IoResult};
-use crate::ids::{FileName, FilePosition, LeaderEpoch, Offset, Timestamp, TopicPartition};
+use crate::ids::{FileName, FilePosition, LeaderEpoch, Offset, Timestamp, TopicId, TopicPartition};
 use crate::limits::{LOG_INDEX_FILE_BYTES_MAX, LOG_READ_BYTES_MAX, LOG_RECOVERIES_MAX};
 use crate::time::Now;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -97,7 +97,7 @@ impl LogStore {
                 Some(entry) => {
                     let reason =
                         format!("its directory is missing, and was flushed up to offset {}", entry.flushed_end);
-                    self.set_aside(partition, &reason, effects);
+                    self.set_aside(partition, &reason);
                 }
                 None => {
                     log.phase = Phase::Open;
@@ -129,6 +129,8 @@ impl LogStore {
         let Some(recovery) = self.recoveries.under_way.get(&partition) else { return };
         let metadata = recovery.files.iter().find(|(name, _)| &**name == names::PARTITION_METADATA);
         match (&recovery.entry, metadata) {
+            // There is one metadata log, and others keep files in its directory before it is there.
+            _ if partition == TopicPartition::CLUSTER_METADATA => self.plan(partition, now, effects),
             // An entry is written after the directory has become this log's.
             (Some(_), _) => self.plan(partition, now, effects),
             (None, Some((_, length))) => {
@@ -136,7 +138,7 @@ impl LogStore {
                 self.read_fixed(partition, names::PARTITION_METADATA, length, effects);
             }
             // Nothing was acknowledged before this file was durable; and the rest may be an older topic's.
-            (None, None) => self.not_ours(partition, 0, effects),
+            (None, None) => self.not_ours(partition, None, now, effects),
         }
     }
 
@@ -154,14 +156,14 @@ impl LogStore {
             Ok(IoOutput::Done | IoOutput::Space { .. }) => unreachable!("a read brings bytes"),
             Err(error) => {
                 let Some(dir) = self.logs.get(&partition).map(|log| log.dir) else { return };
-                return self.fail_dir(dir, &error, effects);
+                return self.fail_dir(dir, &error);
             }
         };
         match recovery.step {
             Step::Identity => match super::metadata::decode(&bytes) {
                 Some(topic) if topic == partition.topic => self.plan(partition, now, effects),
-                Some(topic) => self.not_ours(partition, u128::from_be_bytes(topic.0), effects),
-                None => self.set_aside(partition, "its partition.metadata is not readable", effects),
+                Some(topic) => self.not_ours(partition, Some(topic), now, effects),
+                None => self.set_aside(partition, "its partition.metadata is not readable"),
             },
             Step::Epochs => {
                 self.take_epochs(partition, &bytes, effects);
@@ -182,28 +184,44 @@ impl LogStore {
         }
     }
 
-    /// The directory is another topic's, which is gone: it is put aside, and the log begins anew.
-    fn not_ours(&mut self, partition: TopicPartition, owner: u128, effects: &mut Effects) {
+    /// The directory is another topic's, which is gone, or nobody's: it goes, and the log begins anew.
+    fn not_ours(&mut self, partition: TopicPartition, owner: Option<TopicId>, now: Now, effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
         let Some(log) = self.logs.get_mut(&partition) else { return };
-        let dir = &mut self.dirs[usize::from(log.dir.0)];
-        put_aside(&mut self.io, dir, &log.home, owner, effects);
         log.phase = Phase::Open;
+        let (dir, home) = (log.dir, log.home.clone());
+        match owner {
+            Some(owner) => {
+                let dir = &mut self.dirs[usize::from(dir.0)];
+                put_aside(&mut self.io, dir, &home, u128::from_be_bytes(owner.0), effects);
+            }
+            None => {
+                let files: Vec<Arc<str>> = recovery.files.iter().map(|(name, _)| name.clone()).collect();
+                self.discard(now, dir, &home, &files, effects);
+            }
+        }
         self.events.push_back(LogEvent::Opened { partition });
-        self.end_recovery(partition, effects);
+        self.end_recovery(partition);
+    }
+
+    /// A log is deleted while it is being opened: the names of its files.
+    pub(super) fn forget_recovery(&mut self, partition: TopicPartition) -> Option<Vec<Arc<str>>> {
+        self.recoveries.waiting.retain(|waiting| *waiting != partition);
+        let recovery = self.recoveries.under_way.remove(&partition)?;
+        Some(recovery.files.into_iter().map(|(name, _)| name).collect())
     }
 
     /// The log is damaged: nothing of it is changed, and nobody can use it. It shows once the event is taken.
-    fn set_aside(&mut self, partition: TopicPartition, what: &str, effects: &mut Effects) {
+    fn set_aside(&mut self, partition: TopicPartition, what: &str) {
         let Some(log) = self.logs.get_mut(&partition) else { return };
         log.segments.clear();
         let dir = &self.dirs[usize::from(log.dir.0)].path;
         let reason = format!("{} in {dir}: {what}; nothing was changed", log.home);
-        effects.notice(Level::Error, reason.clone());
         self.events.push_back(LogEvent::Damaged { partition, reason });
-        self.end_recovery(partition, effects);
+        self.end_recovery(partition);
     }
 
-    fn end_recovery(&mut self, partition: TopicPartition, _effects: &mut Effects) {
+    fn end_recovery(&mut self, partition: TopicPartition) {
         self.recoveries.under_way.remove(&partition);
     }
 
@@ -223,10 +241,11 @@ impl LogStore {
         let unrecorded = if dir.boot.found_ends() { Unrecorded::ScanAll } else { Unrecorded::ScanActive };
         recovery.plan = match Plan::new(&recovery.files, recovery.entry.as_ref(), unrecorded) {
             Ok(plan) => plan,
-            Err(reason) => return self.set_aside(partition, &reason, effects),
+            Err(reason) => return self.set_aside(partition, &reason),
         };
         let plan = &recovery.plan;
         log.take_plan(plan, recovery.entry.as_ref(), now.wall);
+        log.note_other_files(&recovery.files);
         log.disk.metadata_missing = !recovery.files.iter().any(|(name, _)| &**name == names::PARTITION_METADATA);
         (recovery.segment, recovery.position) = (plan.scan_segment, plan.scan_position);
         recovery.step = Step::Epochs;
@@ -482,11 +501,14 @@ impl LogStore {
             // Even where nothing was scanned, the metadata file or a cut has to become durable.
             self.stepped.insert(partition);
         }
+        // What was let go of before and came back with a power loss goes again.
+        log.let_go();
         self.events.push_back(LogEvent::Opened { partition });
         if log.advance_durable_end() {
             self.events.push_back(LogEvent::Flushed { partition, durable_end: log.durable_end });
         }
-        self.end_recovery(partition, effects);
+        self.end_recovery(partition);
+        self.drop_left_segments(partition, now, effects);
     }
 
     fn read_fixed(&mut self, partition: TopicPartition, name: &str, length: u32, effects: &mut Effects) {
@@ -532,6 +554,18 @@ impl Log {
         self.disk.home = Home::Made;
     }
 
+    /// Notes the files that are neither the log's segments nor those with fixed names.
+    fn note_other_files(&mut self, files: &[FoundFile]) {
+        for (name, _) in files {
+            match SegmentName::parse(name).map(|name| name.file) {
+                Some(SegmentFile::Log | SegmentFile::OffsetIndex | SegmentFile::TimeIndex | SegmentFile::TxnIndex) => {}
+                None if **name == *leader_epoch_checkpoint::NAME => self.epochs_written = true,
+                None if **name == *names::PARTITION_METADATA => {}
+                Some(SegmentFile::ProducerSnapshot) | None => self.other_files.push(name.clone()),
+            }
+        }
+    }
+
     /// Takes up a batch that was scanned.
     fn take_scanned(&mut self, header: &super::header::BatchHeader) {
         let interval = self.config.index_interval_bytes;
@@ -550,6 +584,7 @@ fn flushed_segment(found: &FoundSegment, now: Timestamp) -> Segment {
         created: found.bytes.is_some(),
         max_timestamp: MaxTimestamp::Unknown,
         index: SegmentIndex::on_disk(found.offset_index, found.time_index),
+        txn_index_created: found.txn_index.is_some(),
         ..Segment::new(found.base, now)
     }
 }
@@ -585,7 +620,7 @@ fn cut_file(
 /// Gives a directory that belongs to no topic a name that says so. It is kept: who deletes data is a human.
 pub(super) fn put_aside(io: &mut super::io::IoTable, dir: &mut Dir, home: &str, owner: u128, effects: &mut Effects) {
     let Some(name) = PartitionDir::parse(home) else { return };
-    let aside = PartitionDir { kind: DirKind::Stray(owner), ..name }.format();
+    let aside = PartitionDir { kind: DirKind::Stray(dir.unique(owner)), ..name }.format();
     effects.notice(
         Level::Warn,
         format!("{home} in {} belongs to no topic that is known; it is kept as {aside}", dir.path),

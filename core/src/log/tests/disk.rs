@@ -187,6 +187,10 @@ impl Disk {
         self.files.keys().map(|path| &**path).collect()
     }
 
+    pub(super) fn dirs(&self) -> Vec<&str> {
+        self.dirs.iter().map(|path| &**path).collect()
+    }
+
     pub(super) fn bytes(&self, path: &str) -> &[u8] {
         &self.files[path].bytes
     }
@@ -200,6 +204,10 @@ impl Disk {
     pub(super) fn remove(&mut self, path: &str) {
         self.files.remove(path).expect("the file is there");
         self.durable_names.remove(path);
+    }
+
+    pub(super) fn make_dir(&mut self, path: &str) {
+        assert!(self.dirs.insert(path.into()), "the directory is new");
     }
 
     pub(super) fn remove_dir(&mut self, path: &str) {

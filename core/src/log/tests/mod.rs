@@ -1,10 +1,12 @@
 //! Tests of the logs of a shard on a disk in memory.
 
 mod append;
+mod deletion;
 mod disk;
 mod read;
 mod recovery;
 mod rounds;
+mod search;
 
 use super::files::crc32c;
 use super::{
@@ -18,6 +20,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use disk::Disk;
+
+const NOW: Now = Now { instant: Instant(0), wall: Timestamp(1_000_000) };
 
 /// A store and its disk.
 #[derive(Clone, Debug)]
@@ -39,10 +43,10 @@ impl World {
         let disk = Disk::default();
         let mut effects = Effects::new();
         let mut world = Self {
-            store: LogStore::boot(config.clone(), &disk.found(), &mut effects),
+            store: LogStore::boot(config.clone(), &disk.found(), NOW, &mut effects),
             disk,
             effects,
-            now: Now { instant: Instant(0), wall: Timestamp(1_000_000) },
+            now: NOW,
             events: Vec::new(),
             config,
         };
@@ -62,7 +66,7 @@ impl World {
         self.disk.counts.clear();
         self.events.clear();
         self.effects = Effects::new();
-        self.store = LogStore::boot(self.config.clone(), &self.disk.found(), &mut self.effects);
+        self.store = LogStore::boot(self.config.clone(), &self.disk.found(), self.now, &mut self.effects);
     }
 
     /// Time goes by.

@@ -285,3 +285,17 @@ fn a_power_loss_at_any_moment_leaves_what_was_reported() {
         assert!(!world.disk.notices.iter().any(|notice| notice.contains("damage")), "{:?}", world.disk.notices);
     }
 }
+
+#[test]
+fn the_directory_of_the_metadata_log_is_never_given_away() {
+    let mut world = World::new();
+    world.disk.make_dir("__cluster_metadata-0");
+    world.restart();
+    let config = Arc::new(LogConfig::default());
+    let partition = TopicPartition::CLUSTER_METADATA;
+    world.store.open(world.now, partition, "__cluster_metadata", LogDirIndex(0), config, &mut world.effects);
+    world.settle();
+    world.commit(partition, &BatchSpec::new(1, 0).build());
+    assert_eq!(world.disk.dirs(), ["__cluster_metadata-0"]);
+    assert_eq!(world.store.state(partition).map(|state| state.durable_end), Ok(Offset(1)));
+}
