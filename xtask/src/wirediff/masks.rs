@@ -89,19 +89,20 @@ impl Masks {
         self.masks.iter().filter(move |mask| fits(mask)).map(|mask| &mask.action)
     }
 
-    /// Masks the answers of one case, in their order. `address` is that of the server that gave them.
-    pub(super) fn apply(&self, case: &str, address: &str, steps: &mut [Step]) {
+    /// Masks the answers of one case, in their order.
+    pub(super) fn apply(&self, case: &str, steps: &mut [Step]) {
         let mut names = Names { by_value: BTreeMap::new(), counts: BTreeMap::new() };
         let prefix = prefix(case);
-        let port = address.rsplit(':').next().unwrap_or_default().to_owned();
         for step in steps {
             self.mask(&step.api, "", &mut step.answer, &mut names);
             texts(&mut step.answer, &mut |text| {
                 if text.contains(&prefix) {
                     *text = text.replace(&prefix, "~");
                 }
-                if !port.is_empty() && text.contains(&format!(":{port}")) {
-                    *text = text.replace(&format!(":{port}"), ":<port>");
+                hide_ports(text);
+                // Where a server keeps its files.
+                if text.starts_with('/') && text.matches('/').count() > 1 {
+                    *text = "<path>".to_owned();
                 }
                 for (id, name) in &names.by_value {
                     if id.len() >= ID_IN_TEXT_LETTERS_MIN && text.contains(id.as_str()) {
@@ -236,6 +237,20 @@ fn hide_time(value: &mut Value) {
     }
 }
 
+/// The ports of servers on this machine, wherever they stand in a text.
+fn hide_ports(text: &mut String) {
+    const HOST: &str = "127.0.0.1:";
+    let mut parts = text.split(HOST);
+    let Some(first) = parts.next().filter(|first| first.len() < text.len()) else { return };
+    let mut hidden = first.to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        let port = if rest.len() < part.len() { "<port>" } else { "" };
+        hidden = hidden + HOST + port + rest;
+    }
+    *text = hidden;
+}
+
 fn texts(value: &mut Value, change: &mut impl FnMut(&mut String)) {
     match value {
         Value::String(text) => change(text),
@@ -261,13 +276,23 @@ mod tests {
             ),
             step(json!({ "e": "about zzzzzzzzzzzzzzzzzzzzzz", "m": member })),
         ];
-        masks.apply("case", "127.0.0.1:9", &mut steps);
+        masks.apply("case", &mut steps);
         assert_eq!(steps[0].answer, json!({ "a": [{ "n": 1, "id": "<topic 1>" }, { "n": 2, "id": "<topic 2>" }] }));
         assert_eq!(steps[1].answer, json!({ "e": "about <topic 2>", "m": "c-<member 1>" }));
         // A recording is masked already: masking again changes nothing.
         let before: Vec<Value> = steps.iter().map(|step| step.answer.clone()).collect();
-        masks.apply("case", "127.0.0.1:9", &mut steps);
+        masks.apply("case", &mut steps);
         assert!(steps.iter().map(|step| &step.answer).eq(&before));
+    }
+
+    #[test]
+    fn ports_are_hidden_in_texts() {
+        let mut text = "A://127.0.0.1:9092,B://127.0.0.1:1 and 127.0.0.1:x".to_owned();
+        hide_ports(&mut text);
+        assert_eq!(text, "A://127.0.0.1:<port>,B://127.0.0.1:<port> and 127.0.0.1:x");
+        let mut text = "no port".to_owned();
+        hide_ports(&mut text);
+        assert_eq!(text, "no port");
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn read(path: &Path) -> Result<String, String> {
 fn recorded(recording: &mut Recording, case: &str, masks: &Masks) -> Vec<Step> {
     let mut steps = recording.take(case).unwrap_or_default();
     // Masks may have been added since it was recorded.
-    masks.apply(case, "", &mut steps);
+    masks.apply(case, &mut steps);
     steps
 }
 
@@ -242,7 +242,7 @@ fn play_all(
                     Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|index| Some((index, cases.get(index)?)))
                 {
                     let mut steps = session::play(case, address, definitions, served);
-                    masks.apply(&case.name, address, &mut steps);
+                    masks.apply(&case.name, &mut steps);
                     if let Ok(mut answers) = answers.lock() {
                         answers[index] = steps;
                     }
