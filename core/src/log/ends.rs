@@ -17,6 +17,7 @@ use super::names;
 use super::outcome::LogEvent;
 use super::replace::AfterReplace;
 use super::segment::MaxTimestamp;
+use super::shutdown::Closing;
 use super::store::LogStore;
 use crate::effect::{Effects, IoOp};
 use crate::ids::{FileName, FilePosition, LogDirIndex, Offset, TopicPartition};
@@ -197,7 +198,7 @@ impl LogStore {
                     .map(Log::end_entry),
             );
         }
-        let interval = self.config.record_interval_ms;
+        let interval = if self.closing == Closing::No { self.config.record_interval_ms } else { 0 };
         dir.ends.due = (!dir.ends.unrecorded.is_empty()).then(|| now.instant.after_ms(interval));
         dir.ends.captured = Some(Capture { entries, debt, whole, outstanding: 0 });
     }

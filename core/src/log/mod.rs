@@ -48,6 +48,7 @@ mod retention;
 mod round;
 mod search;
 mod segment;
+mod shutdown;
 mod store;
 mod tail;
 #[cfg(test)]
@@ -59,4 +60,5 @@ pub use outcome::{
     AppendError, AppendInfo, AppendOrigin, LogEvent, LookupOutcome, PartitionSize, ProducerDescription, ReadError,
     ReadOutcome, ReadRequest, ReadTicket, Records, StoredBatch, TimestampOffset, TimestampQuery, Unavailable,
 };
+pub use shutdown::CheckpointEntry;
 pub use store::{LogState, LogStore};

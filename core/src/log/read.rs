@@ -310,7 +310,22 @@ impl LogStore {
             let segment = &mut log.segments[at];
             let offsets = wait.offsets.unwrap_or_default();
             let times = wait.times.unwrap_or_default();
+            let written = (segment.index.offset_file_bytes(), segment.index.time_file_bytes());
             segment.index.load(&offsets, &times, segment.bytes);
+            let valid = (segment.index.offset_file_bytes(), segment.index.time_file_bytes());
+            let base = segment.base;
+            // What a power loss left of an index that was not synced must not stand behind what comes.
+            for (kind, written, valid) in
+                [(SegmentFile::OffsetIndex, written.0, valid.0), (SegmentFile::TimeIndex, written.1, valid.1)]
+            {
+                let dir = &mut self.dirs[usize::from(log.dir.0)];
+                if valid < written && !dir.offline {
+                    let (round, file) = (dir.next_round(), names::file(log.dir, &log.home, base, kind));
+                    let cut = IoOp::Truncate { file, length: valid };
+                    dir.ask(&mut self.io, round, Purpose::Step, cut, effects);
+                }
+            }
+            let segment = &mut log.segments[at];
             segment.take_max_from_index();
             self.reads.loaded_bytes += segment.index.memory_bytes();
             self.reads.loaded.push_back((key.0, key.1, segment.index.memory_bytes()));

@@ -48,6 +48,7 @@ impl LogStore {
         for index in 0..self.dirs.len() {
             self.begin_round(index, now, effects);
         }
+        self.finish_closing();
     }
 
     /// Reads the indexes of a log that entries wait for: its files have not been looked at since boot.

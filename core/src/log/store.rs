@@ -9,6 +9,7 @@ use super::read::Reads;
 use super::recovery::Recoveries;
 use super::removal::Removals;
 use super::replace::{AfterReplace, Replacements};
+use super::shutdown::Closing;
 use super::tail::TailBudget;
 use crate::effect::Effects;
 use crate::event::{FoundFiles, IoError, IoErrorKind, IoResult};
@@ -31,6 +32,7 @@ pub struct LogStore {
     pub(super) events: VecDeque<LogEvent>,
     pub(super) replacements: Replacements,
     pub(super) recoveries: Recoveries,
+    pub(super) closing: Closing,
     pub(super) removals: Removals,
     pub(super) timers: Timers<LogTimer>,
     /// The logs that were appended to in this step.
@@ -51,6 +53,7 @@ impl LogStore {
             events: VecDeque::new(),
             replacements: Replacements::default(),
             recoveries: Recoveries::default(),
+            closing: Closing::default(),
             removals: Removals::default(),
             timers: Timers::default(),
             stepped: BTreeSet::new(),

@@ -49,6 +49,12 @@ pub(super) struct Recoveries {
     waiting: VecDeque<TopicPartition>,
 }
 
+impl Recoveries {
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.is_empty()
+    }
+}
+
 /// A log on its way to being open.
 #[derive(Clone, Debug)]
 struct Recovery {

@@ -7,6 +7,7 @@ mod read;
 mod recovery;
 mod rounds;
 mod search;
+mod shutdown;
 
 use super::files::crc32c;
 use super::{
@@ -92,6 +93,9 @@ impl World {
         self.store.end_step(self.now, &mut self.effects);
         self.disk.carry_out(&mut self.effects);
         self.store.check_invariants();
+        while let Some(event) = self.store.next_event() {
+            self.events.push(event);
+        }
     }
 
     /// Hands over the oldest completion in a step of its own.
@@ -99,9 +103,6 @@ impl World {
         let Some((io, result)) = self.disk.completions.pop_front() else { return false };
         self.store.on_io(self.now, io, result, &mut self.effects);
         self.end_step();
-        while let Some(event) = self.store.next_event() {
-            self.events.push(event);
-        }
         true
     }
 

@@ -274,8 +274,8 @@ fn a_power_loss_at_any_moment_leaves_what_was_reported() {
                     _ => {}
                 }
             }
-            for number in 0..3 {
-                acknowledged[number] = world.store.state(partition(number as i32)).expect("open").durable_end.0;
+            for (number, acknowledged) in acknowledged.iter_mut().enumerate() {
+                *acknowledged = world.store.state(partition(number as i32)).expect("open").durable_end.0;
             }
             if draw(3) > 0 {
                 world.disk.lose_power();
