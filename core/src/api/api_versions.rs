@@ -19,7 +19,7 @@ pub(crate) fn begin(front: &mut Front<'_>, mut request: Request) -> Begun {
         };
         return answer(&request, &response);
     }
-    let body = ApiVersionsRequest::decode_exact(request.body(), request.version)?;
+    let body = ApiVersionsRequest::decode(&mut request.decoder(), request.version)?;
     if request.version >= 3 && !(is_name(&body.client_software_name) && is_name(&body.client_software_version)) {
         let response = ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
         return answer(&request, &response);

@@ -19,7 +19,7 @@ pub(crate) struct Gather(PerPartition<Offset>);
 
 /// Begins a DeleteRecords.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::Gather, Next), Refusal> {
-    let body = DeleteRecordsRequest::decode_exact(request.body(), request.version)?;
+    let body = DeleteRecordsRequest::decode(&mut request.decoder(), request.version)?;
     let ask = |name: &str, partition: &DeleteRecordsPartition| -> Asked<DeleteRecordsItem> {
         let (topic, of) = existing(front, name, partition.partition_index)?;
         if topic.is_internal() {

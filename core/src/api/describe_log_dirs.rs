@@ -27,7 +27,7 @@ pub(crate) struct Gather {
 
 /// Begins a DescribeLogDirs.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
-    DescribeLogDirsRequest::decode_exact(request.body(), request.version)?;
+    DescribeLogDirsRequest::decode(&mut request.decoder(), request.version)?;
     for shard in 0..front.shards {
         front.call(ShardId(shard), Call::Replica(replica::Call::Sizes));
     }
@@ -49,7 +49,7 @@ impl Gather {
         if self.waits_for > 0 {
             return Ok(Next::Wait);
         }
-        let body = DescribeLogDirsRequest::decode_exact(self.request.body(), self.request.version)?;
+        let body = DescribeLogDirsRequest::decode(&mut self.request.decoder(), self.request.version)?;
         let wanted: Option<BTreeSet<(&str, i32)>> = body.topics.as_ref().map(|topics| {
             let partitions =
                 topics.iter().flat_map(|topic| topic.partitions.iter().map(|at| (topic.topic.as_str(), *at)));

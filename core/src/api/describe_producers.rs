@@ -19,7 +19,7 @@ pub(crate) struct Gather(PerPartition<Vec<ProducerDescription>>);
 
 /// Begins a DescribeProducers.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::Gather, Next), Refusal> {
-    let body = DescribeProducersRequest::decode_exact(request.body(), request.version)?;
+    let body = DescribeProducersRequest::decode(&mut request.decoder(), request.version)?;
     let ask = |name: &str, index: i32| -> Asked<TopicPartition> {
         let (_, of) = existing(front, name, index)?;
         Ok((of, of))

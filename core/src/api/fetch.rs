@@ -67,7 +67,7 @@ enum SessionUse {
 
 /// Begins a Fetch.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::Gather, Next), Refusal> {
-    let body = FetchRequest::decode_exact(request.body(), request.version)?;
+    let body = FetchRequest::decode(&mut request.decoder(), request.version)?;
     let by_id = request.version >= 13;
     let wait_ms = i64::from(body.max_wait_ms.max(0));
     let bytes_max = (body.max_bytes.max(0) as usize).min(front.node.fetch_bytes_max).min(FETCH_BYTES_MAX);
@@ -158,7 +158,7 @@ impl Gather {
 
     fn found_session(&mut self, front: &mut Front<'_>, found: Option<Session>, left: usize) -> Result<Next, Refusal> {
         let request = self.request.clone();
-        let body = FetchRequest::decode_exact(request.body(), request.version)?;
+        let body = FetchRequest::decode(&mut request.decoder(), request.version)?;
         let id = SessionId(body.session_id);
         if let Some(session) = found {
             front.sessions.try_insert(front.now.instant, id, session);

@@ -29,7 +29,7 @@ pub(crate) struct Gather {
 
 /// Begins a FindCoordinator.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
-    let body = FindCoordinatorRequest::decode_exact(request.body(), request.version)?;
+    let body = FindCoordinatorRequest::decode(&mut request.decoder(), request.version)?;
     if body.key_type == GROUP && front.image.topic_by_name(OFFSETS_TOPIC).is_none() {
         let names = vec![String::from(OFFSETS_TOPIC)];
         front.call(ShardId(0), Call::Controller(Box::new(ControllerCall::EnsureTopics(names))));
@@ -47,7 +47,7 @@ impl Gather {
 }
 
 fn answer(front: &Front<'_>, request: &Request) -> Result<Next, Refusal> {
-    let body = FindCoordinatorRequest::decode_exact(request.body(), request.version)?;
+    let body = FindCoordinatorRequest::decode(&mut request.decoder(), request.version)?;
     let keys: Vec<&str> =
         if request.version >= 4 { body.coordinator_keys.iter().map(|key| &**key).collect() } else { vec![&*body.key] };
     let found = keys.iter().map(|key| find(front, request.version, body.key_type, key));

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
 use core::net::SocketAddr;
-use grete_protocol::wire::{EncodeError, Encoder, Message, Parts};
+use grete_protocol::wire::{Decoder, EncodeError, Encoder, Message, Parts};
 
 /// A request that has arrived: its header, and the frame it came in.
 #[derive(Clone, Debug)]
@@ -44,6 +44,13 @@ impl Request {
     #[must_use]
     pub fn keeps_frame(&self) -> bool {
         self.api == grete_protocol::ApiKey::Produce
+    }
+
+    /// Reads the body. What follows it is passed over, as Kafka does: clients are known to send fields of other versions
+    /// at its end.
+    #[must_use]
+    pub fn decoder(&self) -> Decoder<'_> {
+        Decoder::new(self.body())
     }
 
     /// The body's bytes.

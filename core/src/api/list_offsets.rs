@@ -24,7 +24,7 @@ pub(crate) struct Gather(PerPartition<FoundOffset>);
 
 /// Begins a ListOffsets.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::Gather, Next), Refusal> {
-    let body = ListOffsetsRequest::decode_exact(request.body(), request.version)?;
+    let body = ListOffsetsRequest::decode(&mut request.decoder(), request.version)?;
     let mut named: BTreeMap<(&str, i32), u32> = BTreeMap::new();
     for topic in &body.topics {
         for partition in &topic.partitions {

@@ -41,7 +41,7 @@ enum Asked<'a> {
 
 /// Begins a Metadata.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
-    let body = MetadataRequest::decode_exact(request.body(), request.version)?;
+    let body = MetadataRequest::decode(&mut request.decoder(), request.version)?;
     let creates = request.version < 4 || body.allow_auto_topic_creation;
     if creates && front.node.auto_create_topics {
         let named = body.topics.iter().flatten().filter_map(|topic| topic.name.as_ref());
@@ -74,7 +74,7 @@ fn may_create(front: &Front<'_>, name: &str) -> bool {
 }
 
 fn answer(front: &Front<'_>, request: &Request, failed: &BTreeMap<String, ErrorCode>) -> Result<Next, Refusal> {
-    let body = MetadataRequest::decode_exact(request.body(), request.version)?;
+    let body = MetadataRequest::decode(&mut request.decoder(), request.version)?;
     if let Some(refused) = refuse_whole(request, &body) {
         return Ok(Next::Answer(encode(request, &refused)?));
     }

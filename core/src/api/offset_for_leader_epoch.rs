@@ -21,7 +21,7 @@ pub(crate) struct Gather(PerPartition<(LeaderEpoch, Offset)>);
 
 /// Begins an OffsetForLeaderEpoch.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::Gather, Next), Refusal> {
-    let body = OffsetForLeaderEpochRequest::decode_exact(request.body(), request.version)?;
+    let body = OffsetForLeaderEpochRequest::decode(&mut request.decoder(), request.version)?;
     let ask = |name: &str, partition: &OffsetForLeaderPartition| -> Asked<EpochEndItem> {
         let (_, of) = existing(front, name, partition.partition)?;
         let item = EpochEndItem {

@@ -45,7 +45,7 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
         return Err(Refusal::Close(format!("Produce version {} is no longer served", request.version)));
     }
     let frame = request.frame.clone();
-    let body = ProduceRequest::decode_exact(request.body(), request.version)?;
+    let body = ProduceRequest::decode(&mut request.decoder(), request.version)?;
     let mut gather = Gather { acks: body.acks, topics: Vec::new(), results: Scatter::new(), request: request.clone() };
     let whole = refuse_whole(&body);
     // Kafka's own tools may write to the topics that brokers keep their state in.

@@ -14,7 +14,7 @@ use grete_protocol::wire::{Message, TopicName};
 
 /// Decides on a CreatePartitions.
 pub(super) fn decide(controller: &mut Controller, request: &Request) -> Result<Decision, Refusal> {
-    let body = CreatePartitionsRequest::decode_exact(request.body(), request.version)?;
+    let body = CreatePartitionsRequest::decode(&mut request.decoder(), request.version)?;
     let mut records = Vec::new();
     let (mut twice, mut once) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();

@@ -16,7 +16,7 @@ use grete_protocol::wire::{Message, TopicName, Uuid};
 
 /// Decides on a CreateTopics.
 pub(super) fn decide(controller: &mut Controller, request: &Request) -> Result<Decision, Refusal> {
-    let body = CreateTopicsRequest::decode_exact(request.body(), request.version)?;
+    let body = CreateTopicsRequest::decode(&mut request.decoder(), request.version)?;
     let topics: Vec<NewTopic> = body.topics.iter().map(new_topic).collect();
     let (records, results) = if body.timeout_ms <= 0 {
         // Kafka's controller drops what has timed out before it gets to it.

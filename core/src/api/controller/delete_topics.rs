@@ -21,7 +21,7 @@ struct Named {
 
 /// Decides on a DeleteTopics.
 pub(super) fn decide(controller: &mut Controller, request: &Request) -> Result<Decision, Refusal> {
-    let body = DeleteTopicsRequest::decode_exact(request.body(), request.version)?;
+    let body = DeleteTopicsRequest::decode(&mut request.decoder(), request.version)?;
     let by_name =
         body.topic_names.iter().map(|name| Named { name: Some(String::from(name.as_str())), id: TopicId::ZERO });
     let by_state = body.topics.iter().map(|topic| Named {

@@ -13,7 +13,7 @@ use grete_protocol::wire::{Message, ProducerId};
 
 /// Begins an InitProducerId.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
-    let body = InitProducerIdRequest::decode_exact(request.body(), request.version)?;
+    let body = InitProducerIdRequest::decode(&mut request.decoder(), request.version)?;
     let refused = match &body.transactional_id {
         Some(id) if id.is_empty() => Some(ErrorCode::InvalidRequest),
         // The error that every client takes as final.

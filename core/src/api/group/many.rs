@@ -19,7 +19,7 @@ use grete_protocol::messages::delete_groups_request::DeleteGroupsRequest;
 use grete_protocol::messages::describe_groups_request::DescribeGroupsRequest;
 use grete_protocol::messages::list_groups_request::ListGroupsRequest;
 use grete_protocol::messages::offset_fetch_request::OffsetFetchRequest;
-use grete_protocol::wire::Message;
+use grete_protocol::wire::{Decoder, Message};
 use grete_protocol::{ApiKey, ErrorCode};
 
 /// A request whose groups' coordinators are being asked.
@@ -107,7 +107,7 @@ impl Gather {
                 encode(request, &responses::offset_fetch(&groups, request.version))
             }
             ApiKey::DescribeGroups => {
-                let body = DescribeGroupsRequest::decode_exact(request.body(), request.version)?;
+                let body = DescribeGroupsRequest::decode(&mut request.decoder(), request.version)?;
                 let place =
                     |group: &DescribedGroup| body.groups.iter().position(|asked| asked.as_str() == &*group.group);
                 self.described.sort_by_key(place);
@@ -115,7 +115,7 @@ impl Gather {
                 encode(request, &responses::describe_groups(&self.described, operations))
             }
             ApiKey::DeleteGroups => {
-                let body = DeleteGroupsRequest::decode_exact(request.body(), request.version)?;
+                let body = DeleteGroupsRequest::decode(&mut request.decoder(), request.version)?;
                 let place =
                     |group: &DeletedGroup| body.groups_names.iter().position(|asked| asked.as_str() == &*group.group);
                 self.deleted.sort_by_key(place);
@@ -136,7 +136,7 @@ impl Gather {
 
 /// Begins an OffsetFetch.
 pub(crate) fn begin_offset_fetch(front: &mut Front<'_>, request: Request) -> Begun {
-    let body = OffsetFetchRequest::decode_exact(request.body(), request.version)?;
+    let body = OffsetFetchRequest::decode(&mut request.decoder(), request.version)?;
     let mut gather = Gather::new(&request);
     for (place, group) in fetch_groups(&body, request.version).into_iter().enumerate() {
         match partition_of(front.image, group.group) {
@@ -153,7 +153,7 @@ pub(crate) fn begin_offset_fetch(front: &mut Front<'_>, request: Request) -> Beg
 
 /// Begins a DescribeGroups.
 pub(crate) fn begin_describe(front: &mut Front<'_>, request: Request) -> Begun {
-    let body = DescribeGroupsRequest::decode_exact(request.body(), request.version)?;
+    let body = DescribeGroupsRequest::decode(&mut request.decoder(), request.version)?;
     let mut gather = Gather::new(&request);
     gather.ask_groups(front, body.groups.iter().map(|group| group.as_str()));
     gather.begun(front)
@@ -161,7 +161,7 @@ pub(crate) fn begin_describe(front: &mut Front<'_>, request: Request) -> Begun {
 
 /// Begins a DeleteGroups.
 pub(crate) fn begin_delete(front: &mut Front<'_>, request: Request) -> Begun {
-    let body = DeleteGroupsRequest::decode_exact(request.body(), request.version)?;
+    let body = DeleteGroupsRequest::decode(&mut request.decoder(), request.version)?;
     let mut gather = Gather::new(&request);
     gather.ask_groups(front, body.groups_names.iter().map(|group| group.as_str()));
     gather.begun(front)
@@ -169,7 +169,7 @@ pub(crate) fn begin_delete(front: &mut Front<'_>, request: Request) -> Begun {
 
 /// Begins a ListGroups: every coordinator is asked.
 pub(crate) fn begin_list(front: &mut Front<'_>, request: Request) -> Begun {
-    ListGroupsRequest::decode_exact(request.body(), request.version)?;
+    ListGroupsRequest::decode(&mut request.decoder(), request.version)?;
     let mut gather = Gather::new(&request);
     let partitions: Vec<TopicPartition> = front
         .image
@@ -197,7 +197,7 @@ pub(super) fn hand_over(
     };
     match (call.request.api, &call.piece) {
         (ApiKey::OffsetFetch, Piece::Fetch(place)) => {
-            let body = OffsetFetchRequest::decode_exact(body, version)?;
+            let body = OffsetFetchRequest::decode(&mut Decoder::new(body), version)?;
             if let Some(group) = fetch_groups(&body, version).get(*place) {
                 coordinator.on_offset_fetch(context, group, topics);
             }
@@ -205,7 +205,7 @@ pub(super) fn hand_over(
         (ApiKey::DescribeGroups, _) => coordinator.describe_groups(context.ticket, &names, version),
         (ApiKey::DeleteGroups, _) => coordinator.delete_groups(now, context.ticket, &names),
         (ApiKey::ListGroups, _) => {
-            coordinator.on_list_groups(context, &ListGroupsRequest::decode_exact(body, version)?);
+            coordinator.on_list_groups(context, &ListGroupsRequest::decode(&mut Decoder::new(body), version)?);
         }
         (other, _) => return Err(Refusal::Close(format!("{other} is not about many groups"))),
     }
@@ -222,7 +222,7 @@ pub(super) fn refused(call: &GroupCall, error: ErrorCode) -> Answer {
             Answer::DeleteGroups(groups.iter().map(|group| delete_refused(group, error)).collect())
         }
         (Piece::Fetch(place), _) => {
-            let body = OffsetFetchRequest::decode_exact(call.request.body(), call.request.version);
+            let body = OffsetFetchRequest::decode(&mut call.request.decoder(), call.request.version);
             let groups = body.as_ref().map(|body| fetch_groups(body, call.request.version)).unwrap_or_default();
             let group = groups.get(*place).map_or("", |group| group.group).into();
             Answer::FetchOffsets(FetchedGroup { group, error, topics: Vec::new() })

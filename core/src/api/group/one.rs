@@ -20,7 +20,7 @@ use grete_protocol::messages::leave_group_request::LeaveGroupRequest;
 use grete_protocol::messages::offset_commit_request::{OffsetCommitRequest, OffsetCommitRequestTopic};
 use grete_protocol::messages::offset_delete_request::OffsetDeleteRequest;
 use grete_protocol::messages::sync_group_request::SyncGroupRequest;
-use grete_protocol::wire::{GroupId, Message};
+use grete_protocol::wire::{Decoder, GroupId, Message};
 use grete_protocol::{ApiKey, ErrorCode};
 
 /// A request that its coordinator has.
@@ -50,12 +50,12 @@ impl Gather {
 fn group_of(request: &Request) -> Result<String, Refusal> {
     let (body, version) = (request.body(), request.version);
     Ok(match request.api {
-        ApiKey::JoinGroup => name(JoinGroupRequest::decode_exact(body, version)?.group_id),
-        ApiKey::SyncGroup => name(SyncGroupRequest::decode_exact(body, version)?.group_id),
-        ApiKey::Heartbeat => name(HeartbeatRequest::decode_exact(body, version)?.group_id),
-        ApiKey::LeaveGroup => name(LeaveGroupRequest::decode_exact(body, version)?.group_id),
-        ApiKey::OffsetCommit => name(OffsetCommitRequest::decode_exact(body, version)?.group_id),
-        ApiKey::OffsetDelete => name(OffsetDeleteRequest::decode_exact(body, version)?.group_id),
+        ApiKey::JoinGroup => name(JoinGroupRequest::decode(&mut Decoder::new(body), version)?.group_id),
+        ApiKey::SyncGroup => name(SyncGroupRequest::decode(&mut Decoder::new(body), version)?.group_id),
+        ApiKey::Heartbeat => name(HeartbeatRequest::decode(&mut Decoder::new(body), version)?.group_id),
+        ApiKey::LeaveGroup => name(LeaveGroupRequest::decode(&mut Decoder::new(body), version)?.group_id),
+        ApiKey::OffsetCommit => name(OffsetCommitRequest::decode(&mut Decoder::new(body), version)?.group_id),
+        ApiKey::OffsetDelete => name(OffsetDeleteRequest::decode(&mut Decoder::new(body), version)?.group_id),
         other => return Err(not_one(other)),
     })
 }
@@ -73,17 +73,33 @@ pub(super) fn hand_over(
 ) -> Result<(), Refusal> {
     let (body, version) = (call.request.body(), call.request.version);
     match call.request.api {
-        ApiKey::JoinGroup => coordinator.on_join_group(now, context, &JoinGroupRequest::decode_exact(body, version)?),
-        ApiKey::SyncGroup => coordinator.on_sync_group(now, context, &SyncGroupRequest::decode_exact(body, version)?),
-        ApiKey::Heartbeat => coordinator.on_heartbeat(now, context, &HeartbeatRequest::decode_exact(body, version)?),
+        ApiKey::JoinGroup => {
+            coordinator.on_join_group(now, context, &JoinGroupRequest::decode(&mut Decoder::new(body), version)?)
+        }
+        ApiKey::SyncGroup => {
+            coordinator.on_sync_group(now, context, &SyncGroupRequest::decode(&mut Decoder::new(body), version)?)
+        }
+        ApiKey::Heartbeat => {
+            coordinator.on_heartbeat(now, context, &HeartbeatRequest::decode(&mut Decoder::new(body), version)?)
+        }
         ApiKey::LeaveGroup => {
-            coordinator.on_leave_group(now, context, &LeaveGroupRequest::decode_exact(body, version)?)
+            coordinator.on_leave_group(now, context, &LeaveGroupRequest::decode(&mut Decoder::new(body), version)?)
         }
         ApiKey::OffsetCommit => {
-            coordinator.on_offset_commit(now, context, &OffsetCommitRequest::decode_exact(body, version)?, topics);
+            coordinator.on_offset_commit(
+                now,
+                context,
+                &OffsetCommitRequest::decode(&mut Decoder::new(body), version)?,
+                topics,
+            );
         }
         ApiKey::OffsetDelete => {
-            coordinator.on_offset_delete(now, context, &OffsetDeleteRequest::decode_exact(body, version)?, topics);
+            coordinator.on_offset_delete(
+                now,
+                context,
+                &OffsetDeleteRequest::decode(&mut Decoder::new(body), version)?,
+                topics,
+            );
         }
         other => return Err(not_one(other)),
     }
@@ -94,13 +110,13 @@ pub(super) fn hand_over(
 pub(super) fn refused(request: &Request, error: ErrorCode) -> Answer {
     match request.api {
         ApiKey::JoinGroup => {
-            let body = JoinGroupRequest::decode_exact(request.body(), request.version);
+            let body = JoinGroupRequest::decode(&mut request.decoder(), request.version);
             Answer::Join(JoinAnswer::refused(error, body.as_ref().map_or("", |body| &body.member_id)))
         }
         ApiKey::SyncGroup => Answer::Sync(SyncAnswer::refused(error)),
         ApiKey::LeaveGroup => Answer::Leave(LeaveAnswer { error, members: Vec::new() }),
         ApiKey::OffsetCommit => {
-            let body = OffsetCommitRequest::decode_exact(request.body(), request.version);
+            let body = OffsetCommitRequest::decode(&mut request.decoder(), request.version);
             Answer::CommitOffsets(body.map(|body| commits_refused(&body, error)).unwrap_or_default())
         }
         ApiKey::OffsetDelete => Answer::DeleteOffsets(DeleteOffsetsAnswer { error, topics: Vec::new() }),
