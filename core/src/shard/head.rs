@@ -152,7 +152,7 @@ impl Shard {
                 let partition = TopicPartition::CLUSTER_METADATA;
                 self.store.open(now, partition, METADATA_TOPIC, LogDirIndex(0), config.clone(), effects);
                 self.replicas.lead(partition, LeaderEpoch(booted.epoch), config);
-                let open = self.store.state(partition).is_ok();
+                let open = self.is_settled(partition);
                 if let Some(head) = &mut self.head {
                     head.phase = Phase::Opening(booted);
                 }
@@ -165,6 +165,10 @@ impl Shard {
 
     /// The metadata log can be read.
     pub(super) fn metadata_opened(&mut self, now: Now, effects: &mut Effects) {
+        // The loader reads what is durable: all of it has to be.
+        if !self.is_settled(TopicPartition::CLUSTER_METADATA) {
+            return;
+        }
         let Some(head) = &mut self.head else { return };
         let Phase::Opening(booted) = &head.phase else { return };
         match Loader::new(&self.store, TopicPartition::CLUSTER_METADATA, Offset::ZERO) {

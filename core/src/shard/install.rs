@@ -65,9 +65,11 @@ impl Shard {
         if !self.replicas.leads(partition) {
             let dir = image.directories.get(place).and_then(|id| self.directory(id)).unwrap_or(LogDirIndex(0));
             self.store.open(now, partition, &topic.name, dir, topic.config.clone(), effects);
-            let opening = self.store.state(partition) == Err(crate::log::Unavailable::Opening);
-            if let Stage::Opening(waiting) = &mut self.stage {
-                *waiting += usize::from(opening);
+            let waits = !self.is_settled(partition);
+            if let Stage::Opening(waiting) = &mut self.stage
+                && waits
+            {
+                waiting.insert(partition);
             }
         }
         self.replicas.lead(partition, image.leader_epoch, topic.config.clone());
@@ -78,7 +80,7 @@ impl Shard {
         let Some(topic) = self.image.topic_by_name("__consumer_offsets").cloned() else { return };
         for index in topic.partitions.keys() {
             let partition = TopicPartition { topic: topic.id, partition: *index };
-            if self.replicas.leads(partition) && self.store.state(partition).is_ok() {
+            if self.replicas.leads(partition) && self.store.state(partition).is_ok() && self.is_settled(partition) {
                 self.coordinators.lead(partition, now, &mut self.store, effects);
             }
         }
@@ -95,16 +97,40 @@ impl Shard {
             self.metadata_opened(now, effects);
             return;
         }
+        if !self.is_settled(partition) {
+            return;
+        }
         if let Stage::Opening(waiting) = &mut self.stage {
-            *waiting = waiting.saturating_sub(1);
+            waiting.remove(&partition);
         }
         self.lead_coordinators(now, effects);
         self.opened_logs(effects);
     }
 
+    /// More of a log is durable: for one that was recovered it may be all that was found of it.
+    pub(super) fn log_flushed(&mut self, now: Now, partition: TopicPartition, effects: &mut Effects) {
+        let waits = match &self.stage {
+            Stage::Booting => partition == TopicPartition::CLUSTER_METADATA,
+            Stage::Opening(waiting) => waiting.contains(&partition),
+            Stage::Serving | Stage::Stopping | Stage::Stopped => false,
+        };
+        if waits {
+            self.log_opened(now, partition, effects);
+        }
+    }
+
+    /// Whether all of a log is durable, or it will not be used. After a crash its end may have to be made durable again
+    /// first: until then it would show less than it has shown before.
+    pub(super) fn is_settled(&self, partition: TopicPartition) -> bool {
+        match self.store.state(partition) {
+            Ok(state) => state.durable_end == state.log_end,
+            Err(why) => why != crate::log::Unavailable::Opening,
+        }
+    }
+
     /// Serves, once all logs are open.
     pub(super) fn opened_logs(&mut self, effects: &mut Effects) {
-        if self.stage == Stage::Opening(0) {
+        if matches!(&self.stage, Stage::Opening(waiting) if waiting.is_empty()) {
             self.stage = Stage::Serving;
             effects.push(Effect::Ready);
         }

@@ -25,7 +25,7 @@ use crate::effect::{Effect, Effects};
 use crate::event::{Event, FoundFiles};
 use crate::fetch::SessionCache;
 use crate::group::Topics;
-use crate::ids::{ConnectionId, IoOwner, ShardId, Ticket};
+use crate::ids::{ConnectionId, IoOwner, ShardId, Ticket, TopicPartition};
 use crate::limits::{ANSWER_BYTES_MAX, FRAME_BYTES_MAX};
 use crate::log::{LogStore, LogStoreConfig};
 use crate::metadata::MetadataImage;
@@ -35,7 +35,7 @@ use crate::replica::Replicas;
 use crate::rng::Seed;
 use crate::time::{Instant, Now};
 use crate::timer::Timers;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use connections::Connections;
@@ -77,12 +77,12 @@ pub struct Shard {
 }
 
 /// How far a shard is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Stage {
     /// It waits for the directories and the metadata.
     Booting,
-    /// Its logs are being opened: so many are not yet.
-    Opening(usize),
+    /// Its logs are being opened: these are not yet, or what was found of them is not yet durable again.
+    Opening(BTreeSet<TopicPartition>),
     Serving,
     Stopping,
     Stopped,
@@ -215,7 +215,7 @@ impl Shard {
             Message::Reply(ticket, reply) => self.replied(now, ticket, reply, effects),
             Message::Boot(directories, image) => {
                 self.directories = directories;
-                self.stage = Stage::Opening(0);
+                self.stage = Stage::Opening(BTreeSet::new());
                 self.install(now, image, effects);
                 self.opened_logs(effects);
             }

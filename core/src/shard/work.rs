@@ -59,11 +59,8 @@ impl Shard {
                 effects.notice(Level::Error, format!("{name} is damaged and set aside: {reason}"));
                 self.log_opened(now, *partition, effects);
             }
-            LogEvent::Read { .. }
-            | LogEvent::Flushed { .. }
-            | LogEvent::Lookup { .. }
-            | LogEvent::RecordsDeleted { .. }
-            | LogEvent::Closed => {}
+            LogEvent::Flushed { partition, .. } => self.log_flushed(now, *partition, effects),
+            LogEvent::Read { .. } | LogEvent::Lookup { .. } | LogEvent::RecordsDeleted { .. } | LogEvent::Closed => {}
         }
         self.with_replicas(now, effects, |replicas, work| replicas.log_event(work, event));
     }
