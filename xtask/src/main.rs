@@ -2,6 +2,9 @@
 
 mod codegen;
 mod kafka;
+mod shell;
+mod test;
+mod tidy;
 mod wirediff;
 
 use std::process::ExitCode;
@@ -17,6 +20,10 @@ enum Task {
     /// Runs one node of Apache Kafka, as the comparison uses it, until standard input ends
     Kafka,
     Wirediff(wirediff::Args),
+    /// Runs every test
+    Test,
+    /// Checks the rules of the house that a machine can check
+    Tidy,
 }
 
 fn main() -> ExitCode {
@@ -24,6 +31,8 @@ fn main() -> ExitCode {
         Task::Codegen(arguments) => codegen::run(&arguments).map_err(|error| format!("{error:#}")),
         Task::Kafka => kafka::run_until_end_of_input(),
         Task::Wirediff(args) => wirediff::run(&args),
+        Task::Test => test::all(),
+        Task::Tidy => tidy::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
