@@ -56,7 +56,11 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
                 }
                 if let Some(theirs) = layer(other).filter(|theirs| *theirs >= own) {
                     let _ = theirs;
-                    breaches.push(format!("{}:{}: {module} imports {other}, which is not below it", source.path, number + 1));
+                    breaches.push(format!(
+                        "{}:{}: {module} imports {other}, which is not below it",
+                        source.path,
+                        number + 1
+                    ));
                 }
             }
         }
