@@ -8,12 +8,18 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
+pub mod clean_shutdown;
 mod error;
+mod json;
 pub mod leader_epoch_checkpoint;
+pub mod meta_properties;
 pub mod offset_checkpoint;
 pub mod offset_index;
 pub mod partition_dir;
+pub mod partition_metadata;
 pub mod producer_snapshot;
+pub mod properties;
+pub mod quorum_state;
 pub mod segment_name;
 pub mod snapshot_name;
 mod text;

@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(producers(0, 1000), [1, 2, 3]);
         assert_eq!(producers(111, 121), [2]);
         assert_eq!(producers(110, 104), [1]);
-        assert_eq!(producers(141, 1000), []);
+        assert_eq!(producers(141, 1000), [0_i64; 0]);
         assert_eq!(producers(140, 141), [3]);
         assert!(index.is_final_for(Offset(141)));
         assert!(!index.is_final_for(Offset(142)));
