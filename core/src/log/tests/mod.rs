@@ -3,6 +3,7 @@
 mod append;
 mod deletion;
 mod disk;
+mod model;
 mod read;
 mod recovery;
 mod rounds;
