@@ -1,9 +1,11 @@
 //! Appending: offsets, segments and indexes, and the batches on their way to the disk.
 
 use super::config::{Durability, TimestampType};
+use super::files::producer_snapshot;
 use super::header::{self, BatchHeader};
 use super::log::{Log, PendingWrite};
 use super::outcome::{AppendError, AppendInfo, AppendOrigin, StoredBatch};
+use super::producer::{ProducerError, Verdict};
 use super::segment::Segment;
 use super::store::{LogStore, LogTimer};
 use crate::ids::{FilePosition, LeaderEpoch, Offset, Timestamp, TopicPartition};
@@ -41,6 +43,9 @@ impl LogStore {
         log.usable().map_err(AppendError::Unavailable)?;
         let batches = split(&appending.records)?;
         log.check_room(&batches)?;
+        if let Some(duplicate) = log.check_producers(&batches, appending.origin)? {
+            return Ok(duplicate);
+        }
         let append_time = match log.config.timestamp_type {
             TimestampType::LogAppendTime => Some(now.wall),
             TimestampType::CreateTime => None,
@@ -57,6 +62,7 @@ impl LogStore {
                 ..*header
             };
             log.push(now.wall, &header, &parts);
+            log.take_up_producer(&header, batch);
             let stored = StoredBatch { base_offset, last_offset: header.last_offset(), parts };
             self.tail.keep(partition, &mut log.tail, stored, appending.backing_bytes);
         }
@@ -108,6 +114,18 @@ fn split(records: &Bytes) -> Result<Vec<(BatchHeader, Bytes)>, AppendError> {
     Ok(batches)
 }
 
+fn producer_error(header: &BatchHeader, error: ProducerError) -> AppendError {
+    let producer = header.producer;
+    match error {
+        ProducerError::OutOfOrder { found, expected } => AppendError::OutOfOrderSequence { producer, found, expected },
+        ProducerError::OldEpoch { current } => {
+            AppendError::InvalidProducerEpoch { producer, found: header.producer_epoch, current }
+        }
+        ProducerError::CoordinatorFenced => AppendError::CoordinatorFenced,
+        ProducerError::NotInTransaction => AppendError::InvalidTransactionState,
+    }
+}
+
 impl Log {
     /// Whether the batches fit: into a segment each, and into the offsets that are left.
     fn check_room(&self, batches: &[(BatchHeader, Bytes)]) -> Result<(), AppendError> {
@@ -145,6 +163,56 @@ impl Log {
                 last.end = end;
             }
             _ => self.disk.pending.push(PendingWrite { base, position, parts: parts.to_vec(), end }),
+        }
+    }
+
+    /// Judges what producers have sent; gives what is known of a batch that the log has already.
+    fn check_producers(
+        &self,
+        batches: &[(BatchHeader, Bytes)],
+        origin: AppendOrigin,
+    ) -> Result<Option<AppendInfo>, AppendError> {
+        for (header, batch) in batches.iter().filter(|(header, _)| header.has_producer()) {
+            if let Some(marker) = header::marker_in(header, batch) {
+                self.producers.check_marker(header, marker).map_err(|error| producer_error(header, error))?;
+                continue;
+            }
+            if origin == AppendOrigin::Coordinator {
+                continue;
+            }
+            if batches.len() > 1 || header.is_control() || header.base_sequence < 0 {
+                return Err(AppendError::Malformed);
+            }
+            match self.producers.check(header).map_err(|error| producer_error(header, error))? {
+                Verdict::New => {}
+                Verdict::Duplicate { first_offset, last_offset, timestamp } => {
+                    let log_append_time = match self.config.timestamp_type {
+                        TimestampType::LogAppendTime => timestamp,
+                        TimestampType::CreateTime => Timestamp(-1),
+                    };
+                    let log_start_offset = self.log_start;
+                    return Ok(Some(AppendInfo {
+                        first_offset,
+                        last_offset,
+                        log_append_time,
+                        log_start_offset,
+                        duplicate: true,
+                    }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes up what a batch in the log says of its producer.
+    pub(super) fn take_up_producer(&mut self, header: &BatchHeader, batch: &[u8]) {
+        if !header.has_producer() {
+            return;
+        }
+        match header::marker_in(header, batch) {
+            Some(marker) => self.producers.take_up_marker(header, marker),
+            None if header.is_control() || header.base_sequence < 0 => {}
+            None => self.producers.take_up(header),
         }
     }
 
@@ -196,16 +264,32 @@ impl Log {
         (xxhash_rust::xxh3::xxh3_64(&key) % jitter_ms as u64) as i64
     }
 
+    /// Has the indexes of the active segment completed and written, for it is to be closed.
+    pub(super) fn close_active_index(&mut self) {
+        let active = self.active();
+        // Retention and searches by time go by the last entry of a closed segment.
+        let last = active.max_time_entry();
+        active.index.push_time(last);
+        let base = active.base;
+        self.disk.closed.push(base);
+    }
+
+    /// Has the state of the producers written as of the end of the log, for Kafka and for a start without flushed ends.
+    pub(super) fn snapshot_producers(&mut self) {
+        let end = self.log_end;
+        if !self.producers.is_empty() && !self.snapshots.contains(&end) {
+            let entries: Vec<_> = self.producers.entries().collect();
+            self.disk.snapshots.push((end, producer_snapshot::encode(entries.into_iter()).into()));
+            self.snapshots.push(end);
+        }
+    }
+
     /// Closes the active segment and begins another at the end of the log.
     pub(super) fn roll(&mut self, now: Timestamp) {
         let end = self.log_end;
-        let closed = self.active();
-        // Retention and searches by time go by the last entry of a closed segment.
-        let last = closed.max_time_entry();
-        closed.index.push_time(last);
-        let base = closed.base;
-        assert!(base < end, "a segment is closed once it has batches");
-        self.disk.closed.push(base);
+        assert!(self.active().base < end, "a segment is closed once it has batches");
+        self.close_active_index();
+        self.snapshot_producers();
         self.segments.push(Segment::new(end, now));
     }
 }

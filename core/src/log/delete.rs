@@ -146,7 +146,12 @@ impl LogStore {
         let (dir, home, delay_ms) = (log.dir, log.home.clone(), log.config.file_delete_delay_ms);
         let mut files = Vec::new();
         for segment in gone {
-            for kind in segment.files() {
+            let snapshot = log.snapshots.iter().position(|offset| *offset == segment.base);
+            let snapshot = snapshot.map(|at| {
+                log.snapshots.remove(at);
+                SegmentFile::ProducerSnapshot
+            });
+            for kind in segment.files().chain(snapshot) {
                 let name = SegmentName { base_offset: segment.base, file: kind, stage: Stage::Deleted }.format();
                 let (from, to) = (names::file(dir, &home, segment.base, kind), names::fixed(dir, &home, &name));
                 let asked = Asked { dir, round: None, purpose: Purpose::Remove(from.clone()) };
@@ -170,6 +175,7 @@ impl Log {
         self.log_start = to;
         self.high_watermark = self.high_watermark.max(to);
         self.epochs_dirty |= self.epochs.truncate_from_start(to);
+        self.producers.advance_start(to);
         if to == self.log_end && self.active().bytes > 0 {
             self.roll(now.wall);
         }
@@ -196,6 +202,9 @@ impl Log {
             for kind in segment.files() {
                 names.push(SegmentName::live(segment.base, kind).format().into());
             }
+        }
+        for offset in &self.snapshots {
+            names.push(SegmentName::live(*offset, SegmentFile::ProducerSnapshot).format().into());
         }
         if !self.disk.metadata_missing {
             names.push(names::PARTITION_METADATA.into());

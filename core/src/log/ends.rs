@@ -11,6 +11,7 @@
 //!    that are not open yet.
 
 use super::ends_file::{self, EndEntry};
+use super::files::producer_snapshot::ProducerEntry;
 use super::io::{Asked, Purpose};
 use super::log::{Home, Log, Phase};
 use super::names;
@@ -148,6 +149,13 @@ impl Ends {
         }
     }
 
+    /// Asserts that the debt is what logs have that is not recorded, and what is on its way to be.
+    pub(super) fn check_invariants(&self, unrecorded_bytes: u64) {
+        let on_its_way = self.captured.iter().chain(&self.writing).map(|capture| capture.debt).sum::<u64>();
+        assert_eq!(self.debt, unrecorded_bytes + on_its_way, "the debt is counted once");
+        assert!(self.captured.is_none() || self.writing.is_none(), "nothing is captured while the file is written");
+    }
+
     #[cfg(test)]
     pub(super) const fn debt(&self) -> u64 {
         self.debt
@@ -174,11 +182,13 @@ impl LogStore {
         let mut entries = Vec::new();
         let mut debt = 0;
         let unrecorded = core::mem::take(&mut dir.ends.unrecorded);
-        let recordable = |log: &Log| log.dir == dir.index && log.phase == Phase::Open && log.disk.home == Home::Made;
+        // The last entry of a closed segment's time index has to be durable with it.
+        let complete = |log: &Log| log.disk.home == Home::Made && log.disk.closed.is_empty();
+        let recordable = |log: &Log| log.dir == dir.index && log.phase == Phase::Open && complete(log);
         for partition in &unrecorded {
             let Some(log) = self.logs.get_mut(partition) else { continue };
             if !recordable(log) {
-                if log.phase == Phase::Open && log.disk.home == Home::Making {
+                if log.phase == Phase::Open && log.disk.home != Home::Absent {
                     dir.ends.unrecorded.insert(*partition);
                 }
                 continue;
@@ -186,17 +196,19 @@ impl LogStore {
             dir.ends.found.remove(partition);
             debt += core::mem::take(&mut log.unrecorded_bytes);
             if !whole {
-                entries.push(log.end_entry());
+                let producers = log.producers.take_changed();
+                entries.push(log.end_entry(producers));
             }
         }
         if whole {
             entries.extend(dir.ends.found.values().cloned());
-            entries.extend(
-                self.logs
-                    .values()
-                    .filter(|log| recordable(log) && !dir.ends.found.contains_key(&log.partition))
-                    .map(Log::end_entry),
-            );
+            for log in self.logs.values_mut().filter(|log| recordable(log)) {
+                if !dir.ends.found.contains_key(&log.partition) {
+                    log.producers.take_changed();
+                    let producers = log.producers.all();
+                    entries.push(log.end_entry(producers));
+                }
+            }
         }
         let interval = if self.closing == Closing::No { self.config.record_interval_ms } else { 0 };
         dir.ends.due = (!dir.ends.unrecorded.is_empty()).then(|| now.instant.after_ms(interval));
@@ -262,7 +274,7 @@ impl LogStore {
 
 impl Log {
     /// What the flushed-ends file says of a log when all of it is durable.
-    fn end_entry(&self) -> EndEntry {
+    fn end_entry(&self, producers: Vec<ProducerEntry>) -> EndEntry {
         let active = self.segments.last().expect("an open log has an active segment");
         let max_timestamp = match active.max_timestamp {
             MaxTimestamp::Known { timestamp, last_offset } => Some((timestamp, last_offset)),
@@ -276,7 +288,7 @@ impl Log {
             position: FilePosition(active.bytes),
             first_timestamp: active.first_timestamp,
             max_timestamp,
-            producers: Vec::new(),
+            producers,
         }
     }
 }

@@ -18,7 +18,7 @@
 //!     i64        greatest time in the segment, or -1
 //!     i64        last offset of the batch that has it, or -1
 //!     u32        length of what follows: a producer snapshot as Kafka has it, of all producers (1) or of those that
-//!                changed (2)
+//!                changed (2), but for this: a producer has an entry for each batch that it may repeat, oldest first
 //! ```
 //! Big-endian. The first frame has all entries. A frame that is cut short or whose checksum does not fit ends the file:
 //! it was being written when the power went, and says nothing that was acknowledged.
@@ -26,7 +26,7 @@
 use super::files::crc32c;
 use super::files::producer_snapshot::{self, ProducerEntry};
 use crate::ids::{FilePosition, Offset, PartitionIndex, ProducerId, Timestamp, TopicId, TopicPartition};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 const MAGIC: &[u8; 8] = b"GRETEND1";
@@ -121,10 +121,12 @@ fn decode_frame(rest: &mut &[u8]) -> Option<(FrameKind, Vec<EndEntry>)> {
     body.is_empty().then_some((kind, entries))
 }
 
-/// What is known of producers, with what has changed.
+/// What is known of producers, with what has changed: all that is said of one takes the place of what was.
 fn merged(before: Vec<ProducerEntry>, changed: Vec<ProducerEntry>) -> Vec<ProducerEntry> {
-    let all = before.into_iter().chain(changed).map(|entry| (entry.producer, entry));
-    all.collect::<BTreeMap<ProducerId, _>>().into_values().collect()
+    let news: BTreeSet<ProducerId> = changed.iter().map(|entry| entry.producer).collect();
+    let mut all: Vec<ProducerEntry> = before.into_iter().filter(|entry| !news.contains(&entry.producer)).collect();
+    all.extend(changed);
+    all
 }
 
 impl EndEntry {

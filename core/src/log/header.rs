@@ -2,7 +2,9 @@
 
 use crate::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 use bytes::Bytes;
-use grete_protocol::records::{self, Attributes, BatchView, HeaderPatch, TimestampType};
+use grete_protocol::records::{
+    self, Attributes, BatchView, EndTxnMarker, HeaderPatch, TimestampType, sequence_increment,
+};
 
 /// The length of a batch's header.
 pub(super) const HEADER_BYTES: usize = records::HEADER_BYTES;
@@ -50,6 +52,16 @@ impl BatchHeader {
         self.base_offset.plus(i64::from(self.last_offset_delta))
     }
 
+    /// The sequence number of the last record.
+    pub(super) fn last_sequence(&self) -> i32 {
+        sequence_increment(self.base_sequence.max(0), self.last_offset_delta)
+    }
+
+    /// Whether an idempotent or transactional producer sent it.
+    pub(super) fn has_producer(&self) -> bool {
+        self.producer >= ProducerId(0)
+    }
+
     /// The offset after the batch.
     pub(super) fn end(&self) -> Offset {
         self.last_offset().plus(1)
@@ -62,6 +74,15 @@ impl BatchHeader {
     pub(super) fn is_control(&self) -> bool {
         self.attributes.is_control()
     }
+}
+
+/// The marker in a control batch that ends a transaction; `None` where it is another control batch, or none.
+pub(super) fn marker_in(header: &BatchHeader, batch: &[u8]) -> Option<EndTxnMarker> {
+    if !header.is_control() || !header.has_producer() {
+        return None;
+    }
+    let record = BatchView::parse(batch).ok()?.records().ok()?.next()?.ok()?;
+    EndTxnMarker::from_record(record.key?, record.value?).ok()
 }
 
 /// Whether the checksum of a whole batch is right.

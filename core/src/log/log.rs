@@ -5,6 +5,7 @@ use super::epochs::LeaderEpochs;
 use super::files::segment_name::SegmentFile;
 use super::io::RoundNumber;
 use super::outcome::Unavailable;
+use super::producer::ProducerState;
 use super::segment::Segment;
 use super::tail::LogTail;
 use crate::ids::{FilePosition, LogDirIndex, Offset, Timestamp, TopicPartition};
@@ -37,6 +38,9 @@ pub(super) struct Log {
     pub(super) tail: LogTail,
     pub(super) disk: OnDisk,
     pub(super) epochs: LeaderEpochs,
+    pub(super) producers: ProducerState,
+    /// The offsets of the producer snapshots that it has.
+    pub(super) snapshots: Vec<Offset>,
     /// Whether epochs have changed since they were written.
     pub(super) epochs_dirty: bool,
     /// Records that were appended since a round was asked for, as `flush.messages` counts them.
@@ -68,6 +72,8 @@ pub(super) struct OnDisk {
     pub(super) pending: Vec<PendingWrite>,
     /// Writes of batches under way, in order.
     pub(super) writes: VecDeque<WriteUnderWay>,
+    /// Producer snapshots that are not written yet.
+    pub(super) snapshots: Vec<(Offset, Bytes)>,
     /// Segments that were closed and whose indexes are not all written yet.
     pub(super) closed: Vec<Offset>,
     /// Files with writes that no round has covered yet.
@@ -137,6 +143,7 @@ impl Log {
                 home: Home::Absent,
                 pending: Vec::new(),
                 writes: VecDeque::new(),
+                snapshots: Vec::new(),
                 closed: Vec::new(),
                 unsynced: Vec::new(),
                 metadata_missing: true,
@@ -145,6 +152,8 @@ impl Log {
                 names_awaited: None,
             },
             epochs: LeaderEpochs::default(),
+            producers: ProducerState::default(),
+            snapshots: Vec::new(),
             epochs_dirty: false,
             unflushed_records: 0,
             unrecorded_bytes: 0,
@@ -228,6 +237,7 @@ impl Log {
         assert!(first <= self.log_start, "the log start lies in a segment");
         self.segments.iter().for_each(|segment| segment.index.check_invariants());
         self.tail.check_invariants(self.log_end);
+        self.producers.check_invariants();
         if self.disk.home == Home::Made && self.disk.pending.is_empty() && self.disk.writes.is_empty() {
             assert_eq!(self.written_end, self.log_end, "what is not under way is written");
         }

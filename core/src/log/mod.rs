@@ -39,6 +39,7 @@ mod log;
 mod metadata;
 mod names;
 mod outcome;
+mod producer;
 mod queries;
 mod read;
 mod recovery;

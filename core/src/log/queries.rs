@@ -1,5 +1,6 @@
 //! What others ask about logs and is known at once.
 
+use super::files::producer_snapshot::ProducerEntry;
 use super::outcome::{PartitionSize, ProducerDescription, Unavailable};
 use super::store::LogStore;
 use crate::ids::{LeaderEpoch, LogDirIndex, Offset, ProducerId, TopicPartition};
@@ -59,20 +60,28 @@ impl LogStore {
         from: Offset,
         to: Offset,
     ) -> Vec<(ProducerId, Offset)> {
-        let _ = (partition, from, to);
-        Vec::new()
+        let Ok(log) = self.usable_log(partition) else { return Vec::new() };
+        log.producers.aborted_in(from, to).map(|aborted| (aborted.producer, aborted.first_offset)).collect()
     }
 
     /// The first offset of the oldest transaction that is open. `None` where none is.
     #[must_use]
     pub fn first_unstable_offset(&self, partition: TopicPartition) -> Option<Offset> {
-        let _ = partition;
-        None
+        self.usable_log(partition).ok()?.producers.first_unstable_offset()
     }
 
     /// The producers that a log remembers.
     pub fn producers(&self, partition: TopicPartition) -> Result<Vec<ProducerDescription>, Unavailable> {
-        self.usable_log(partition).map(|_| Vec::new())
+        let log = self.usable_log(partition)?;
+        let describe = |entry: ProducerEntry| ProducerDescription {
+            producer_id: entry.producer,
+            producer_epoch: entry.epoch,
+            last_sequence: entry.last_sequence,
+            last_timestamp: entry.timestamp,
+            coordinator_epoch: entry.coordinator_epoch,
+            current_transaction_start: entry.current_txn_first_offset.unwrap_or(Offset(-1)),
+        };
+        Ok(log.producers.entries().map(describe).collect())
     }
 
     /// The sizes of all logs that can be used.

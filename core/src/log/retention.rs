@@ -27,6 +27,7 @@ impl LogStore {
     pub(super) fn retain(&mut self, now: Now, effects: &mut Effects) {
         let mut loads = alloc::vec::Vec::new();
         for (partition, log) in self.logs.iter_mut().filter(|(_, log)| log.phase == Phase::Open) {
+            log.producers.expire(now.wall, self.config.producer_id_expiration_ms);
             let before = log.log_start;
             loop {
                 match log.judge_first(now.wall) {

@@ -223,6 +223,13 @@ impl Out<'_> {
             self.ask(round, Purpose::Step, write);
             self.ask(round, Purpose::Step, IoOp::Sync { file });
         }
+        for (end, content) in core::mem::take(&mut log.disk.snapshots) {
+            let file = names::file(log.dir, &log.home, end, SegmentFile::ProducerSnapshot);
+            self.create(log, round, file.clone());
+            let write = IoOp::Write { file: file.clone(), position: FilePosition(0), parts: alloc::vec![content] };
+            self.ask(round, Purpose::Step, write);
+            self.ask(round, Purpose::Step, IoOp::Sync { file });
+        }
         for base in core::mem::take(&mut log.disk.closed) {
             self.write_index(log, base, round, true);
         }

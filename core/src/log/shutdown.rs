@@ -47,14 +47,19 @@ impl LogStore {
                 continue;
             }
             let active = log.segments.last_mut().expect("an open log has an active segment");
-            let touched = active.created && (active.index.has_unwritten() || !active.index.offsets_created);
+            let touched = active.bytes > 0 && (active.index.has_unwritten() || !active.index.offsets_created);
             if touched {
-                let last = active.max_time_entry();
-                active.index.push_time(last);
-                log.disk.closed.push(active.base);
+                log.close_active_index();
                 self.stepped.insert(*partition);
             }
             let dir = &mut self.dirs[usize::from(log.dir.0)];
+            if log.flushed_end > log.log_start || log.log_end > log.log_start {
+                log.snapshot_producers();
+            }
+            if !log.disk.snapshots.is_empty() {
+                self.stepped.insert(*partition);
+            }
+            let touched = touched || !log.disk.snapshots.is_empty();
             if touched || log.epochs_dirty || log.flushed_end < log.log_end || log.unrecorded_bytes > 0 {
                 dir.dirty.insert(*partition);
                 dir.ends.note(*partition, now.instant);

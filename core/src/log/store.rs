@@ -220,6 +220,7 @@ impl LogStore {
     pub fn advance_high_watermark(&mut self, partition: TopicPartition, high_watermark: Offset) {
         if let Some(log) = self.logs.get_mut(&partition) {
             log.high_watermark = log.high_watermark.max(high_watermark.min(log.log_end));
+            log.producers.advance_high_watermark(log.high_watermark);
         }
     }
 
@@ -228,6 +229,10 @@ impl LogStore {
         for (partition, log) in &self.logs {
             assert_eq!(*partition, log.partition, "a log is found by its partition");
             log.check_invariants();
+        }
+        for dir in self.dirs.iter().filter(|dir| !dir.offline) {
+            let logs = self.logs.values().filter(|log| log.dir == dir.index);
+            dir.ends.check_invariants(logs.map(|log| log.unrecorded_bytes).sum());
         }
         let held: usize = self.logs.values().map(|log| log.tail.charge()).sum();
         assert_eq!(held, self.tail.held(), "the tail holds what its logs hold");

@@ -19,12 +19,13 @@ use super::dir::Dir;
 use super::ends_file::EndEntry;
 use super::files::leader_epoch_checkpoint;
 use super::files::partition_dir::{DirKind, PartitionDir};
-use super::files::segment_name::{SegmentFile, SegmentName};
+use super::files::segment_name::{SegmentFile, SegmentName, Stage};
 use super::index::SegmentIndex;
 use super::io::{Asked, Purpose};
 use super::log::{Home, Log, Phase};
 use super::names;
 use super::outcome::LogEvent;
+use super::producer::ProducerState;
 use super::segment::{MaxTimestamp, Segment};
 use super::store::LogStore;
 use crate::effect::{Effects, IoOp, Level};
@@ -368,6 +369,7 @@ impl LogStore {
             }
             recovery.segment += 1;
             recovery.position = 0;
+            log.close_active_index();
             log.log_end = log.log_end.max(next.base);
             log.segments.push(scanned_segment(next, now.wall));
         }
@@ -390,7 +392,7 @@ impl LogStore {
             let expected = Expected { offset: log.log_end, gaps: log.config.cleanup.compact, epoch };
             match scan::next_batch(rest, left, expected) {
                 Next::Batch(header) => {
-                    log.take_scanned(&header);
+                    log.take_scanned(&header, rest.get(..header.bytes).unwrap_or_default());
                     recovery.position += header.bytes as u64;
                     recovery.length = LOG_READ_BYTES_MAX;
                 }
@@ -478,12 +480,29 @@ impl LogStore {
             let removed: Vec<Offset> = plan.segments[segment + 1..].iter().map(|segment| segment.base).collect();
             bytes_cut += plan.segments[segment + 1..].iter().map(|segment| segment.bytes.unwrap_or(0)).sum::<u64>();
             for (name, _) in &recovery.files {
-                if SegmentName::parse(name).is_some_and(|name| removed.contains(&name.base_offset)) {
+                let of_segment = |name: SegmentName| {
+                    name.file != SegmentFile::ProducerSnapshot && removed.contains(&name.base_offset)
+                };
+                if SegmentName::parse(name).is_some_and(of_segment) {
                     let file = names::fixed(log.dir, &log.home, name);
                     dir.ask(&mut self.io, round, Purpose::Step, IoOp::Remove { file }, effects);
                 }
             }
             effects.notice(Level::Warn, cut_notice(log, bytes_cut, stranded));
+        }
+        // Of the snapshots those at the start of a segment stay, and the one at the end of the log.
+        for (name, _) in &recovery.files {
+            let Some(SegmentName { base_offset, file: SegmentFile::ProducerSnapshot, stage: Stage::Live }) =
+                SegmentName::parse(name)
+            else {
+                continue;
+            };
+            if log.segment_with_base(base_offset).is_some() || base_offset == log.log_end {
+                log.snapshots.push(base_offset);
+            } else {
+                let (round, file) = (dir.next_round(), names::fixed(log.dir, &log.home, name));
+                dir.ask(&mut self.io, round, Purpose::Step, IoOp::Remove { file }, effects);
+            }
         }
         let unflushed = !plan.is_clean() || recovery.entry.is_none();
         if unflushed {
@@ -544,6 +563,7 @@ impl Log {
         let mut active = if plan.scan_position > 0 { flushed_segment(found, now) } else { scanned_segment(found, now) };
         active.bytes = plan.scan_position;
         if let Some(entry) = entry {
+            self.producers = ProducerState::restore(&entry.producers);
             active.first_timestamp = entry.first_timestamp;
             active.max_timestamp = match entry.max_timestamp {
                 Some((timestamp, last_offset)) => MaxTimestamp::Known { timestamp, last_offset },
@@ -567,18 +587,20 @@ impl Log {
                 Some(SegmentFile::Log | SegmentFile::OffsetIndex | SegmentFile::TimeIndex | SegmentFile::TxnIndex) => {}
                 None if **name == *leader_epoch_checkpoint::NAME => self.epochs_written = true,
                 None if **name == *names::PARTITION_METADATA => {}
-                Some(SegmentFile::ProducerSnapshot) | None => self.other_files.push(name.clone()),
+                None => self.other_files.push(name.clone()),
+                Some(SegmentFile::ProducerSnapshot) => {}
             }
         }
     }
 
     /// Takes up a batch that was scanned.
-    fn take_scanned(&mut self, header: &super::header::BatchHeader) {
+    fn take_scanned(&mut self, header: &super::header::BatchHeader, batch: &[u8]) {
         let interval = self.config.index_interval_bytes;
         self.active().take_up(header, interval);
         if header.leader_epoch >= LeaderEpoch(0) {
             self.epochs_dirty |= self.epochs.assign(header.leader_epoch, header.base_offset);
         }
+        self.take_up_producer(header, batch);
         self.log_end = header.end();
     }
 }

@@ -51,7 +51,7 @@ impl Plan {
     /// The plan for a log with these files, or what is damaged.
     pub(super) fn new(files: &[FoundFile], entry: Option<&EndEntry>, unrecorded: Unrecorded) -> Result<Self, String> {
         let mut segments: BTreeMap<Offset, FoundSegment> = BTreeMap::new();
-        let mut indexes: Vec<(Offset, SegmentFile, u64)> = Vec::new();
+        let mut indexes: Vec<(Offset, SegmentFile, u64, &Arc<str>)> = Vec::new();
         let mut leftovers = Vec::new();
         for (name, length) in files {
             match SegmentName::parse(name) {
@@ -60,7 +60,7 @@ impl Plan {
                     segments.insert(base_offset, found);
                 }
                 Some(SegmentName { base_offset, file, stage: Stage::Live }) => {
-                    indexes.push((base_offset, file, *length))
+                    indexes.push((base_offset, file, *length, name))
                 }
                 Some(SegmentName { stage: Stage::Cleaned | Stage::Deleted, .. }) => leftovers.push(name.clone()),
                 Some(SegmentName { stage: Stage::Swap, .. }) => {
@@ -70,8 +70,14 @@ impl Plan {
                 None => {}
             }
         }
-        for (base, file, length) in indexes {
-            let Some(segment) = segments.get_mut(&base) else { continue };
+        for (base, file, length, name) in indexes {
+            let Some(segment) = segments.get_mut(&base) else {
+                if file != SegmentFile::ProducerSnapshot {
+                    // The segment's own file is gone with a power loss, or has not become durable.
+                    leftovers.push(name.clone());
+                }
+                continue;
+            };
             match file {
                 SegmentFile::OffsetIndex => segment.offset_index = Some(length),
                 SegmentFile::TimeIndex => segment.time_index = Some(length),

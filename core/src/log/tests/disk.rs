@@ -192,7 +192,7 @@ impl Disk {
     }
 
     pub(super) fn bytes(&self, path: &str) -> &[u8] {
-        &self.files[path].bytes
+        &self.files.get(path).unwrap_or_else(|| panic!("{path} is not among {:?}", self.paths())).bytes
     }
 
     pub(super) fn change(&mut self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {

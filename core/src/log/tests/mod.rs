@@ -4,6 +4,7 @@ mod append;
 mod deletion;
 mod disk;
 mod model;
+mod producers;
 mod read;
 mod recovery;
 mod rounds;
@@ -176,11 +177,13 @@ pub(super) struct BatchSpec {
     payload: usize,
     fill: u8,
     timestamp: i64,
+    /// The producer, its epoch and the first sequence number.
+    producer: (i64, i16, i32),
 }
 
 impl BatchSpec {
     pub(super) const fn new(records: i32, payload: usize) -> Self {
-        Self { records, payload, fill: 0x5a, timestamp: 1_000_000 }
+        Self { records, payload, fill: 0x5a, timestamp: 1_000_000, producer: (-1, -1, -1) }
     }
 
     pub(super) fn build(self) -> Bytes {
@@ -194,9 +197,9 @@ impl BatchSpec {
         batch.extend_from_slice(&(self.records - 1).to_be_bytes());
         batch.extend_from_slice(&self.timestamp.to_be_bytes());
         batch.extend_from_slice(&self.timestamp.to_be_bytes());
-        batch.extend_from_slice(&(-1_i64).to_be_bytes());
-        batch.extend_from_slice(&(-1_i16).to_be_bytes());
-        batch.extend_from_slice(&(-1_i32).to_be_bytes());
+        batch.extend_from_slice(&self.producer.0.to_be_bytes());
+        batch.extend_from_slice(&self.producer.1.to_be_bytes());
+        batch.extend_from_slice(&self.producer.2.to_be_bytes());
         batch.extend_from_slice(&self.records.to_be_bytes());
         batch.resize(61 + self.payload, self.fill);
         let crc = crc32c(&batch[21..]);

@@ -122,6 +122,7 @@ fn run(config: &LogConfig, store: LogStoreConfig, history: Vec<Action>) {
                     assert!(matches!(world.events.last(), Some(LogEvent::Closed)), "{:?}", world.events);
                     note(&mut world, &mut model);
                     model.iter_mut().for_each(|log| log.durable_end = log.end);
+                    check_indexes(&world);
                 }
                 if matches!(action, Action::LosePower) {
                     world.disk.lose_power();
@@ -131,6 +132,43 @@ fn run(config: &LogConfig, store: LogStoreConfig, history: Vec<Action>) {
             }
         }
         note(&mut world, &mut model);
+    }
+}
+
+/// Each entry of an offset index has to lead to a batch that ends at its offset, as Kafka's `dump-log` demands, and no time
+/// entry may be too small for what comes before its offset.
+fn check_indexes(world: &World) {
+    for path in world.disk.paths().into_iter().filter(|path| path.ends_with(".log")) {
+        let log = world.disk.bytes(path);
+        let base: i64 = path[path.len() - 24..path.len() - 4].parse().expect("a base offset");
+        let mut ends = alloc::collections::BTreeMap::new();
+        let mut at = 0;
+        while let Some(header) = crate::log::header::BatchHeader::parse(&log[at..]) {
+            ends.insert(at as u32, header);
+            at += header.bytes;
+        }
+        assert_eq!(at, log.len(), "a log file is whole batches");
+        let stem = path.strip_suffix(".log").expect("it ends so");
+        for entry in world.disk.bytes(&alloc::format!("{stem}.index")).chunks(8) {
+            let (offset, position) = entry.split_at(4);
+            let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().expect("four bytes"));
+            let header = ends.get(&number(position)).expect("a batch begins there");
+            assert_eq!(header.last_offset().0 - base, i64::from(number(offset)), "and ends at the offset");
+        }
+        let mut last = -1;
+        for entry in world.disk.bytes(&alloc::format!("{stem}.timeindex")).chunks(12) {
+            let (time, offset) = entry.split_at(8);
+            let time = i64::from_be_bytes(time.try_into().expect("eight bytes"));
+            let offset = base + i64::from(u32::from_be_bytes(offset.try_into().expect("four bytes")));
+            let newest = ends
+                .values()
+                .filter(|header| header.last_offset().0 <= offset)
+                .map(|header| header.max_timestamp.0)
+                .max();
+            assert_eq!(newest, Some(time), "the greatest time so far");
+            assert!(time > last, "times grow");
+            last = time;
+        }
     }
 }
 
