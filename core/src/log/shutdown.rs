@@ -47,7 +47,8 @@ impl LogStore {
                 continue;
             }
             let active = log.segments.last_mut().expect("an open log has an active segment");
-            let touched = active.bytes > 0 && (active.index.has_unwritten() || !active.index.offsets_created);
+            let is_there = active.created || active.bytes > 0;
+            let touched = is_there && (active.index.has_unwritten() || !active.index.offsets_created);
             if touched {
                 log.close_active_index();
                 self.stepped.insert(*partition);

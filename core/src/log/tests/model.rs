@@ -198,7 +198,8 @@ fn reopen(world: &mut World, model: &mut [ModelLog], config: &LogConfig) {
     (0..PARTITIONS).for_each(|log| world.open(partition(log as i32), config));
     world.settle();
     for (number, log) in model.iter_mut().enumerate() {
-        let state = world.store.state(partition(number as i32)).expect("all logs open without help");
+        let state = world.store.state(partition(number as i32));
+        let state = state.unwrap_or_else(|why| panic!("all logs open without help: {why:?} {:?}", world.events));
         assert!(state.log_end.0 >= log.durable_end, "{} is durable, {} is there", log.durable_end, state.log_end);
         assert!(state.log_end.0 <= log.end, "nothing that was never sent appears");
         assert_eq!(state.durable_end, state.log_end, "what is there is durable after a while");
