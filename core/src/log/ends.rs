@@ -137,6 +137,13 @@ impl Ends {
         due && !self.unrecorded.is_empty() && self.captured.is_none() && self.writing.is_none()
     }
 
+    /// Whether a capture now would not lose a log: one that cannot be captured keeps the entry that it has, which a new file
+    /// would not have.
+    pub(super) fn can_capture(&self, cannot_be: impl Fn(TopicPartition) -> bool) -> bool {
+        let lost = |partition: &TopicPartition| !self.found.contains_key(partition) && cannot_be(*partition);
+        !self.wants_whole() || !self.unrecorded.iter().any(lost)
+    }
+
     /// The logs that have changed since they were captured.
     pub(super) fn unrecorded(&self) -> impl Iterator<Item = TopicPartition> + '_ {
         self.unrecorded.iter().copied()
@@ -165,9 +172,13 @@ impl Ends {
 impl LogStore {
     /// A directory has read its flushed-ends files: where there was none, the first is made.
     pub(super) fn begin_ends(&mut self, index: usize, found: bool, effects: &mut Effects) {
-        let ends = &mut self.dirs[index].ends;
+        let dir = &mut self.dirs[index];
+        let ends = &mut dir.ends;
         if found {
             ends.file = EndsFile::Inherited;
+            // The name that was found need not be durable; it is with the first round.
+            let (round, sync) = (dir.next_round(), IoOp::SyncDir { dir: FileName::new(dir.index, "") });
+            dir.ask(&mut self.io, round, Purpose::Step, sync, effects);
             return;
         }
         ends.is_first = true;

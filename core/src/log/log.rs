@@ -80,6 +80,8 @@ pub(super) struct OnDisk {
     pub(super) unsynced: Vec<(Offset, SegmentFile)>,
     /// Whether `partition.metadata` still has to be written.
     pub(super) metadata_missing: bool,
+    /// Whether `partition.metadata` was found, and may not be durable.
+    pub(super) metadata_unsynced: bool,
     /// Files that are being made.
     pub(super) creating: u32,
     /// Whether files were made whose names no round has covered yet.
@@ -147,6 +149,7 @@ impl Log {
                 closed: Vec::new(),
                 unsynced: Vec::new(),
                 metadata_missing: true,
+                metadata_unsynced: false,
                 creating: 0,
                 names_dirty: false,
                 names_awaited: None,

@@ -69,7 +69,10 @@ impl LogStore {
         if dir.offline || dir.round.is_some() || !dir.ends.has_file() {
             return;
         }
-        let records = dir.ends.wants(now.instant, self.config.recovery_debt_bytes_max);
+        let records = dir.ends.wants(now.instant, self.config.recovery_debt_bytes_max)
+            && dir.ends.can_capture(|partition| {
+                self.logs.get(&partition).is_some_and(|log| log.disk.home == Home::Made && !log.disk.closed.is_empty())
+            });
         if dir.dirty.is_empty() && !records && !dir.home_names_dirty {
             return;
         }
@@ -290,6 +293,10 @@ impl Out<'_> {
     fn sync(&mut self, log: &mut Log, round: RoundNumber) {
         for (base, kind) in core::mem::take(&mut log.disk.unsynced) {
             let file = names::file(log.dir, &log.home, base, kind);
+            self.ask(round, Purpose::Step, IoOp::Sync { file });
+        }
+        if core::mem::take(&mut log.disk.metadata_unsynced) {
+            let file = names::fixed(log.dir, &log.home, names::PARTITION_METADATA);
             self.ask(round, Purpose::Step, IoOp::Sync { file });
         }
         if !log.disk.names_dirty {

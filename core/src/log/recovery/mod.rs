@@ -170,6 +170,8 @@ impl LogStore {
             Step::Identity => match super::metadata::decode(&bytes) {
                 Some(topic) if topic == partition.topic => self.plan(partition, now, effects),
                 Some(topic) => self.not_ours(partition, Some(topic), now, effects),
+                // Its bytes never became durable, and nothing is acknowledged before.
+                None if bytes.iter().all(|byte| *byte == 0) => self.not_ours(partition, None, now, effects),
                 None => self.set_aside(partition, "its partition.metadata is not readable"),
             },
             Step::Epochs => {
@@ -513,6 +515,7 @@ impl LogStore {
                 }
             }
             log.disk.names_dirty = true;
+            log.disk.metadata_unsynced = recovery.entry.is_none() && !log.disk.metadata_missing;
             dir.home_names_dirty |= recovery.entry.is_none();
         }
         let scanned: u64 = log.segments[plan.scan_segment..].iter().map(|segment| segment.bytes).sum();
@@ -526,14 +529,17 @@ impl LogStore {
             // Even where nothing was scanned, the metadata file or a cut has to become durable.
             self.stepped.insert(partition);
         }
-        // What was let go of before and came back with a power loss goes again.
+        // What was let go of and is still there goes once the start is recorded again: after a crash, what the file of
+        // flushed ends says need not be durable.
         log.let_go();
+        if !log.leaving.is_empty() {
+            dir.ends.note(partition, now.instant);
+        }
         self.events.push_back(LogEvent::Opened { partition });
         if log.advance_durable_end() {
             self.events.push_back(LogEvent::Flushed { partition, durable_end: log.durable_end });
         }
         self.end_recovery(partition);
-        self.drop_left_segments(partition, now, effects);
     }
 
     fn read_fixed(&mut self, partition: TopicPartition, name: &str, length: u32, effects: &mut Effects) {
@@ -572,7 +578,6 @@ impl Log {
         }
         self.segments.push(active);
         self.log_start = plan.log_start;
-        self.recorded_start = plan.log_start;
         self.high_watermark = plan.log_start;
         self.log_end = plan.scan_offset;
         self.flushed_end = plan.scan_offset;
