@@ -1,1 +1,4 @@
-//! The simulated world.
+//! A deterministic world for the Grete broker: disks, connections, clocks, and what goes wrong with them.
+
+pub mod disk;
+pub mod draw;
