@@ -1,4 +1,29 @@
 //! A deterministic world for the Grete broker: disks, connections, clocks, and what goes wrong with them.
+//!
+//! A [`World`](world::World) runs shards of the core (or anything else that keeps their contract, a
+//! [`Machine`](machine::Machine)) on simulated [disks](disk), connections and [clocks](clock). It is a plain library: one
+//! thread, no async, no files, no time but its own. A run is a function of its seed and of what the caller does, and
+//! keeps a rolling hash by which two runs can be compared.
+//!
+//! ```text
+//! draw     every decision is a hash of the seed and of what it is about
+//! disk     page cache and durable state; what a power loss leaves; faults
+//! net      connections: framing, splitting, delay, breaking
+//! clock    monotonic and wall clocks of a node
+//! machine  what the world runs
+//! node     shards, disks and clocks of one node
+//! world    the event loop, and everything that can be done to it
+//! trace    the story of a run, one line for each event
+//! ```
 
+pub mod clock;
+mod digest;
 pub mod disk;
 pub mod draw;
+pub mod machine;
+mod net;
+pub mod node;
+pub mod trace;
+pub mod world;
+
+pub use net::{NetworkProfile, SEND_WINDOW_BYTES};

@@ -1,0 +1,124 @@
+//! Requests out of a stream of bytes, by the rule of the contract: a frame of more than
+//! [`FRAME_SMALL_BYTES_MAX`] bytes is announced and waits for its admission.
+
+use bytes::{Buf, Bytes, BytesMut};
+use grete_core::limits::FRAME_SMALL_BYTES_MAX;
+
+/// What the stream brings next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Inbound {
+    Frame(Bytes),
+    Announced { length: i32, api_key: i16, api_version: i16 },
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Framing {
+    buffer: BytesMut,
+    gate: Gate,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Gate {
+    #[default]
+    Open,
+    /// A frame is announced: nothing is read until it is admitted.
+    Announced,
+    /// The frame at the front is admitted.
+    Admitted,
+}
+
+impl Framing {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn admit(&mut self) {
+        if self.gate == Gate::Announced {
+            self.gate = Gate::Admitted;
+        }
+    }
+
+    /// Whether an announced frame waits for its admission.
+    pub(crate) fn waits(&self) -> bool {
+        self.gate == Gate::Announced
+    }
+
+    /// What is complete, one at a time.
+    pub(crate) fn next(&mut self) -> Option<Inbound> {
+        if self.waits() {
+            return None;
+        }
+        let length = i32::from_be_bytes(self.buffer.get(..4)?.try_into().ok()?);
+        let Ok(frame_bytes) = usize::try_from(length) else {
+            self.gate = Gate::Announced;
+            return Some(Inbound::Announced { length, api_key: -1, api_version: -1 });
+        };
+        if frame_bytes > FRAME_SMALL_BYTES_MAX && self.gate == Gate::Open {
+            let api_key = i16::from_be_bytes(self.buffer.get(4..6)?.try_into().ok()?);
+            let api_version = i16::from_be_bytes(self.buffer.get(6..8)?.try_into().ok()?);
+            self.gate = Gate::Announced;
+            return Some(Inbound::Announced { length, api_key, api_version });
+        }
+        if self.buffer.len() < 4 + frame_bytes {
+            return None;
+        }
+        self.buffer.advance(4);
+        self.gate = Gate::Open;
+        Some(Inbound::Frame(self.buffer.split_to(frame_bytes).freeze()))
+    }
+}
+
+/// Takes a whole frame out of a stream of responses.
+pub(crate) fn take_frame(stream: &mut BytesMut) -> Option<Bytes> {
+    let length = i32::from_be_bytes(stream.get(..4)?.try_into().ok()?);
+    let length = usize::try_from(length).expect("a broker sends lengths that are not negative");
+    if stream.len() < 4 + length {
+        return None;
+    }
+    stream.advance(4);
+    Some(stream.split_to(length).freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framed(length: usize) -> Vec<u8> {
+        let mut bytes = (length as i32).to_be_bytes().to_vec();
+        bytes.extend_from_slice(&[0, 3, 0, 9]);
+        bytes.resize(4 + length, 7);
+        bytes
+    }
+
+    #[test]
+    fn small_frames_come_whole_and_in_order() {
+        let mut framing = Framing::default();
+        let mut bytes = framed(FRAME_SMALL_BYTES_MAX);
+        bytes.extend_from_slice(&[0, 0, 0, 0]);
+        for byte in &bytes {
+            assert_eq!(framing.next(), None);
+            framing.push(&[*byte]);
+            if framing.buffer.len() == 4 + FRAME_SMALL_BYTES_MAX {
+                let Some(Inbound::Frame(frame)) = framing.next() else { panic!("complete") };
+                assert_eq!(frame.len(), FRAME_SMALL_BYTES_MAX);
+            }
+        }
+        assert_eq!(framing.next(), Some(Inbound::Frame(Bytes::new())));
+    }
+
+    #[test]
+    fn a_large_frame_waits_for_its_admission_and_so_does_what_follows() {
+        let mut framing = Framing::default();
+        let length = FRAME_SMALL_BYTES_MAX + 1;
+        framing.push(&framed(length));
+        framing.push(&framed(8));
+        let announced = Inbound::Announced { length: length as i32, api_key: 3, api_version: 9 };
+        assert_eq!(framing.next(), Some(announced));
+        assert_eq!(framing.next(), None);
+        framing.admit();
+        assert!(matches!(framing.next(), Some(Inbound::Frame(frame)) if frame.len() == length));
+        assert!(matches!(framing.next(), Some(Inbound::Frame(frame)) if frame.len() == 8));
+        framing.push(&(-5_i32).to_be_bytes());
+        assert_eq!(framing.next(), Some(Inbound::Announced { length: -5, api_key: -1, api_version: -1 }));
+    }
+}

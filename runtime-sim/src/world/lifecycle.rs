@@ -1,0 +1,107 @@
+//! Starting nodes and ending them, kindly or not.
+
+use super::{Occurrence, World};
+use crate::disk::{FaultRule, Survival};
+use crate::draw::Stream;
+use crate::machine::Machine;
+use crate::node::{Ended, NodeIndex, NodeState};
+use core::time::Duration;
+use grete_core::event::Event;
+use grete_core::ids::ShardId;
+use grete_core::rng::Seed;
+
+impl<M: Machine> World<M> {
+    /// Starts a node that is down, on what its disks hold.
+    pub fn start_node(&mut self, node: NodeIndex) {
+        let index = node.0;
+        assert!(!self.nodes[index].is_up(), "a node runs once");
+        self.nodes[index].incarnation += 1;
+        let incarnation = self.nodes[index].incarnation;
+        let cause = [index as u64, incarnation];
+        let seed = Seed(self.seed.draw(Stream::Boot, &cause).0);
+        // A monotonic clock starts anywhere.
+        let monotonic = self.seed.draw(Stream::Clock, &cause).below(1 << 40);
+        self.tell(&format!("n{index} starts, incarnation {incarnation}"));
+        let booted = self.nodes[index].boot(seed, self.now, monotonic);
+        for (shard, effects) in booted {
+            self.collect(index, incarnation, shard, effects);
+            self.wake_again(index, incarnation, shard);
+        }
+    }
+
+    /// Starts a node and waits until it serves, at most `time`; says whether it does.
+    pub fn start_and_wait(&mut self, node: NodeIndex, time: Duration) -> bool {
+        self.start_node(node);
+        let ended = |state: &NodeState| matches!(state, NodeState::Serving | NodeState::Down(_));
+        self.run_until(time, |world| ended(world.state(node)));
+        *self.state(node) == NodeState::Serving
+    }
+
+    /// Kills the process: at once, with everything under way half done. What it wrote is in the page cache.
+    pub fn kill(&mut self, node: NodeIndex) {
+        if self.nodes[node.0].is_up() {
+            self.end_node(node.0, Ended::Killed);
+        }
+    }
+
+    /// Takes the power away: what was not synced survives as `survival` has it.
+    pub fn power_loss(&mut self, node: NodeIndex, survival: Survival) {
+        if self.nodes[node.0].is_up() {
+            self.end_node(node.0, Ended::PowerLoss);
+        }
+        for disk in &mut self.nodes[node.0].disks {
+            disk.power_loss(&survival);
+        }
+    }
+
+    /// Asks a node to stop in order.
+    pub fn shut_down(&mut self, node: NodeIndex) {
+        let index = node.0;
+        if !self.nodes[index].is_up() || self.nodes[index].state == NodeState::Stopping {
+            return;
+        }
+        self.tell(&format!("n{index} is to stop"));
+        self.nodes[index].state = NodeState::Stopping;
+        let incarnation = self.nodes[index].incarnation;
+        for shard in (0..self.nodes[index].shards.len() as u16).map(ShardId) {
+            self.deliver(index, incarnation, shard, Event::Shutdown);
+        }
+    }
+
+    /// Stops a node in order and waits until it has, at most `time`; says whether it has.
+    pub fn shut_down_and_wait(&mut self, node: NodeIndex, time: Duration) -> bool {
+        self.shut_down(node);
+        self.run_until(time, |world| *world.state(node) == NodeState::Down(Ended::Stopped))
+    }
+
+    /// Keeps the process from running for a while, as a paused virtual machine; its disks and connections go on.
+    pub fn pause(&mut self, node: NodeIndex, time: Duration) {
+        self.tell(&format!("n{} is paused for {time:?}", node.0));
+        self.nodes[node.0].paused_until = self.now.after(time);
+    }
+
+    /// Adds a rule by which the operations on a log directory go wrong.
+    pub fn add_disk_fault(&mut self, node: NodeIndex, dir: usize, rule: FaultRule) {
+        self.nodes[node.0].disks[dir].add_fault(rule);
+    }
+
+    /// Ends the faults of a log directory; what was stuck goes on.
+    pub fn heal_disk(&mut self, node: NodeIndex, dir: usize) {
+        let started = self.nodes[node.0].disks[dir].heal();
+        self.start(node.0, dir, started);
+    }
+
+    /// The process of a node is gone.
+    pub(super) fn end_node(&mut self, node: usize, how: Ended) {
+        self.tell(&format!("n{node} ends: {how:?}"));
+        self.nodes[node].end(how);
+        self.pending.retain(|pending| pending.node != node);
+        self.agenda.retain(|_, occurrence| match occurrence {
+            Occurrence::Step { node: of, .. }
+            | Occurrence::Deliver { node: of, .. }
+            | Occurrence::Disk { node: of, .. } => *of != node,
+            Occurrence::ToNode { .. } | Occurrence::ToClient { .. } | Occurrence::HandOver { .. } => true,
+        });
+        self.break_connections(node);
+    }
+}

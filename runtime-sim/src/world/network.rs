@@ -1,0 +1,278 @@
+//! Moving bytes between clients and nodes.
+
+use super::{Occurrence, World};
+use crate::draw::{Stream, WorldSeed};
+use crate::machine::Machine;
+use crate::net::{Chunk, Connection, Inbound, NodeSide};
+use crate::node::{NodeIndex, NodeState};
+use bytes::Bytes;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use grete_core::event::Event;
+use grete_core::ids::{ConnectionId, ListenerIndex, ShardId};
+
+const TO_NODE: u64 = 0;
+const TO_CLIENT: u64 = 1;
+const HAND_OVER: u64 = 2;
+
+impl<M: Machine> World<M> {
+    /// Connects a client to a node. A node that does not serve refuses: the connection is closed from the start.
+    pub fn connect(&mut self, node: NodeIndex) -> ConnectionId {
+        self.connections_made += 1;
+        let connection = ConnectionId(self.connections_made);
+        let Self { nodes, now, .. } = self;
+        let state = &nodes[node.0];
+        let shard = ShardId(((connection.0 - 1) % u64::from(state.shard_count)) as u16);
+        let mut new = Connection::new(node.0, state.incarnation, shard);
+        let at = now.after_micros(self.network_delay(connection, TO_NODE, u64::MAX));
+        new.to_node.last_arrival = at.0;
+        if self.nodes[node.0].state == NodeState::Serving {
+            let incarnation = new.incarnation;
+            // Ports of clients count up, so that two connections differ as they do in life.
+            let client = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000 + (connection.0 % 20_000) as u16);
+            let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9092 + node.0 as u16);
+            let event = Event::Opened { connection, listener: ListenerIndex(0), peer: client, local };
+            self.schedule(at, Occurrence::Deliver { node: node.0, incarnation, shard, event });
+        } else {
+            new.node_side = NodeSide::Closed;
+            new.client_closed = true;
+        }
+        self.connections.insert(connection, new);
+        connection
+    }
+
+    /// Sends bytes from the client, as they are.
+    pub fn send(&mut self, connection: ConnectionId, bytes: impl Into<Bytes>) {
+        let bytes = bytes.into();
+        let Some(stream) = self.connections.get(&connection) else { return };
+        if stream.client_closed || bytes.is_empty() {
+            return;
+        }
+        let cause = [connection.0, TO_NODE, stream.to_node.pieces];
+        for piece in self.split(bytes, &cause) {
+            self.push_to_node(connection, Chunk::Bytes(piece));
+        }
+    }
+
+    /// Closes the connection from the client's side, in order.
+    pub fn close(&mut self, connection: ConnectionId) {
+        self.push_to_node(connection, Chunk::End);
+        if let Some(stream) = self.connections.get_mut(&connection) {
+            stream.client_closed = true;
+        }
+    }
+
+    /// Breaks the connection: each side learns of it in its time, and what is under way is lost.
+    pub fn reset(&mut self, connection: ConnectionId) {
+        if let Some(stream) = self.connections.get_mut(&connection) {
+            stream.client_closed = true;
+            stream.received.clear();
+            let pieces = stream.to_node.pieces;
+            let at = self.now.after_micros(self.network_delay(connection, TO_NODE, pieces));
+            let Some(stream) = self.connections.get_mut(&connection) else { return };
+            // It overtakes what was sent before.
+            stream.to_node.chunks.clear();
+            stream.to_node.chunks.push_back(Chunk::Reset);
+            self.schedule(at, Occurrence::ToNode { connection });
+        }
+    }
+
+    /// Lets the client stop taking bytes from the network, or go on.
+    pub fn set_reading(&mut self, connection: ConnectionId, reads: bool) {
+        if let Some(stream) = self.connections.get_mut(&connection) {
+            stream.client_reads = reads;
+            self.schedule(self.now, Occurrence::HandOver { connection });
+        }
+    }
+
+    /// Takes a whole response, without its length field, out of what the client has received.
+    pub fn take_frame(&mut self, connection: ConnectionId) -> Option<Bytes> {
+        self.connections.get_mut(&connection).filter(|stream| stream.client_reads)?.take_frame()
+    }
+
+    /// Whether the client knows that the connection is gone.
+    #[must_use]
+    pub fn is_closed(&self, connection: ConnectionId) -> bool {
+        self.connections.get(&connection).is_none_or(|stream| stream.client_closed)
+    }
+
+    fn network_delay(&self, connection: ConnectionId, direction: u64, piece: u64) -> u64 {
+        let cause = [connection.0, direction, piece];
+        self.seed.draw(Stream::NetworkDelay, &cause).among(&self.profile.network.delay_micros)
+    }
+
+    fn split(&self, bytes: Bytes, cause: &[u64]) -> Vec<Bytes> {
+        let draw = self.seed.draw(Stream::NetworkSplit, cause);
+        if bytes.len() < 2 || !draw.chance(self.profile.network.split_per_million) {
+            return vec![bytes];
+        }
+        let at = 1 + WorldSeed(draw.0).draw(Stream::NetworkSplit, cause).below(bytes.len() as u64 - 1) as usize;
+        vec![bytes.slice(..at), bytes.slice(at..)]
+    }
+
+    fn push_to_node(&mut self, connection: ConnectionId, chunk: Chunk) {
+        let Some(stream) = self.connections.get(&connection) else { return };
+        if stream.client_closed {
+            return;
+        }
+        let delay = self.network_delay(connection, TO_NODE, stream.to_node.pieces);
+        let at = self.now.after_micros(delay);
+        let Some(stream) = self.connections.get_mut(&connection) else { return };
+        stream.to_node.pieces += 1;
+        stream.to_node.last_arrival = stream.to_node.last_arrival.max(at.0);
+        stream.to_node.chunks.push_back(chunk);
+        let at = crate::clock::WorldTime(stream.to_node.last_arrival);
+        self.schedule(at, Occurrence::ToNode { connection });
+    }
+
+    fn push_to_client(&mut self, connection: ConnectionId, chunk: Chunk) {
+        let Some(stream) = self.connections.get(&connection) else { return };
+        let delay = self.network_delay(connection, TO_CLIENT, stream.to_client.pieces);
+        let at = self.now.after_micros(delay);
+        let Some(stream) = self.connections.get_mut(&connection) else { return };
+        stream.to_client.pieces += 1;
+        stream.to_client.last_arrival = stream.to_client.last_arrival.max(at.0);
+        stream.to_client.chunks.push_back(chunk);
+        let at = crate::clock::WorldTime(stream.to_client.last_arrival);
+        self.schedule(at, Occurrence::ToClient { connection });
+    }
+
+    pub(super) fn arrives_at_node(&mut self, connection: ConnectionId) {
+        let Some(stream) = self.connections.get_mut(&connection) else { return };
+        let Some(chunk) = stream.to_node.chunks.pop_front() else { return };
+        if stream.node_side == NodeSide::Closed {
+            return;
+        }
+        match chunk {
+            Chunk::Bytes(bytes) => stream.framing.push(&bytes),
+            Chunk::End => stream.client_ended = true,
+            Chunk::Reset => return self.node_loses(connection),
+        }
+        self.pump(connection);
+    }
+
+    /// Hands the shard what it may read.
+    fn pump(&mut self, connection: ConnectionId) {
+        while let Some(stream) = self.connections.get_mut(&connection)
+            && let Some(inbound) = stream.next_inbound()
+        {
+            let (node, incarnation, shard) = (stream.node, stream.incarnation, stream.shard);
+            let event = match inbound {
+                Inbound::Frame(frame) => Event::Frame { connection, frame },
+                Inbound::Announced { length, api_key, api_version } => {
+                    Event::Announced { connection, length, api_key, api_version }
+                }
+            };
+            self.deliver(node, incarnation, shard, event);
+        }
+        if self.connections.get(&connection).is_some_and(Connection::node_sees_end) {
+            self.node_loses(connection);
+        }
+    }
+
+    pub(super) fn node_reads(
+        &mut self,
+        connection: ConnectionId,
+        shard: ShardId,
+        change: impl FnOnce(&mut Connection),
+    ) {
+        if let Some(stream) = self.open(connection, shard) {
+            change(stream);
+            self.pump(connection);
+        }
+    }
+
+    /// The connection, where the node has it open; an effect for one that is closed comes too late and does nothing.
+    fn open(&mut self, connection: ConnectionId, shard: ShardId) -> Option<&mut Connection> {
+        let stream = self.connections.get_mut(&connection).expect("effects name connections that were opened");
+        assert!(stream.shard == shard, "a shard owns its connections alone");
+        (stream.node_side != NodeSide::Closed).then_some(stream)
+    }
+
+    pub(super) fn node_sends(&mut self, connection: ConnectionId, shard: ShardId, parts: &[Bytes]) {
+        let Some(stream) = self.open(connection, shard) else { return };
+        assert!(stream.node_side == NodeSide::Open, "nothing is sent after Close");
+        stream.outgoing.push_back(Bytes::from(parts.concat()));
+        let piece = stream.to_client.pieces + stream.outgoing.len() as u64;
+        let at = self.now.after_micros(self.network_delay(connection, HAND_OVER, piece) / 8);
+        self.schedule(at, Occurrence::HandOver { connection });
+    }
+
+    pub(super) fn node_closes(&mut self, connection: ConnectionId, shard: ShardId) {
+        let Some(stream) = self.open(connection, shard) else { return };
+        stream.node_side = NodeSide::Closing;
+        if stream.outgoing.is_empty() {
+            self.node_loses(connection);
+        }
+    }
+
+    /// The network takes the oldest send of the node, where the client leaves room for it.
+    pub(super) fn hand_over(&mut self, connection: ConnectionId) {
+        let Some(stream) = self.connections.get_mut(&connection) else { return };
+        if stream.node_side == NodeSide::Closed || !stream.has_window() {
+            return;
+        }
+        let Some(bytes) = stream.outgoing.pop_front() else { return };
+        if stream.client_closed {
+            // R4: nobody takes it.
+            return self.node_loses(connection);
+        }
+        let (node, incarnation, shard) = (stream.node, stream.incarnation, stream.shard);
+        let ends = stream.node_side == NodeSide::Closing && stream.outgoing.is_empty();
+        let cause = [connection.0, TO_CLIENT, stream.to_client.pieces];
+        let length = bytes.len();
+        for piece in self.split(bytes, &cause) {
+            self.push_to_client(connection, Chunk::Bytes(piece));
+        }
+        self.deliver(node, incarnation, shard, Event::Sent { connection, length });
+        if ends {
+            self.node_loses(connection);
+        }
+    }
+
+    /// The node's side of a connection is gone.
+    fn node_loses(&mut self, connection: ConnectionId) {
+        let Some(stream) = self.connections.get_mut(&connection) else { return };
+        if stream.node_side == NodeSide::Closed {
+            return;
+        }
+        stream.node_side = NodeSide::Closed;
+        stream.outgoing.clear();
+        let (node, incarnation, shard) = (stream.node, stream.incarnation, stream.shard);
+        self.deliver(node, incarnation, shard, Event::Closed { connection });
+        self.push_to_client(connection, Chunk::End);
+    }
+
+    pub(super) fn arrives_at_client(&mut self, connection: ConnectionId) {
+        let Some(stream) = self.connections.get_mut(&connection) else { return };
+        let Some(chunk) = stream.to_client.chunks.pop_front() else { return };
+        if stream.client_closed {
+            return;
+        }
+        match chunk {
+            Chunk::Bytes(bytes) => stream.received.extend_from_slice(&bytes),
+            Chunk::End | Chunk::Reset => stream.client_closed = true,
+        }
+        let more = !stream.outgoing.is_empty();
+        self.deliveries += 1;
+        if more {
+            self.schedule(self.now, Occurrence::HandOver { connection });
+        }
+    }
+
+    /// The process of a node is gone: its connections break, and what it had not handed over is lost.
+    pub(super) fn break_connections(&mut self, node: usize) {
+        let broken: Vec<ConnectionId> = self
+            .connections
+            .iter()
+            .filter(|(_, stream)| stream.node == node && stream.node_side != NodeSide::Closed)
+            .map(|(connection, _)| *connection)
+            .collect();
+        for connection in broken {
+            if let Some(stream) = self.connections.get_mut(&connection) {
+                stream.node_side = NodeSide::Closed;
+                stream.outgoing.clear();
+            }
+            self.push_to_client(connection, Chunk::End);
+        }
+    }
+}
