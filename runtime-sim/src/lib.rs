@@ -13,13 +13,19 @@
 //! machine  what the world runs
 //! node     shards, disks and clocks of one node
 //! world    the event loop, and everything that can be done to it
+//! drive    letting a world go on, step by step
+//! broker   the core's shards as machines
+//! client   a client by another implementation of the protocol
 //! trace    the story of a run, one line for each event
 //! ```
 
+pub mod broker;
+pub mod client;
 pub mod clock;
 mod digest;
 pub mod disk;
 pub mod draw;
+pub mod drive;
 pub mod machine;
 mod net;
 pub mod node;

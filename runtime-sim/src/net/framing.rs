@@ -49,16 +49,15 @@ impl Framing {
             return None;
         }
         let length = i32::from_be_bytes(self.buffer.get(..4)?.try_into().ok()?);
-        let Ok(frame_bytes) = usize::try_from(length) else {
-            self.gate = Gate::Announced;
-            return Some(Inbound::Announced { length, api_key: -1, api_version: -1 });
-        };
-        if frame_bytes > FRAME_SMALL_BYTES_MAX && self.gate == Gate::Open {
+        let frame_bytes = usize::try_from(length).ok();
+        let is_small = frame_bytes.is_some_and(|bytes| bytes <= FRAME_SMALL_BYTES_MAX);
+        if !is_small && self.gate == Gate::Open {
             let api_key = i16::from_be_bytes(self.buffer.get(4..6)?.try_into().ok()?);
             let api_version = i16::from_be_bytes(self.buffer.get(6..8)?.try_into().ok()?);
             self.gate = Gate::Announced;
             return Some(Inbound::Announced { length, api_key, api_version });
         }
+        let frame_bytes = frame_bytes?;
         if self.buffer.len() < 4 + frame_bytes {
             return None;
         }
@@ -119,6 +118,9 @@ mod tests {
         assert!(matches!(framing.next(), Some(Inbound::Frame(frame)) if frame.len() == length));
         assert!(matches!(framing.next(), Some(Inbound::Frame(frame)) if frame.len() == 8));
         framing.push(&(-5_i32).to_be_bytes());
-        assert_eq!(framing.next(), Some(Inbound::Announced { length: -5, api_key: -1, api_version: -1 }));
+        framing.push(&[0, 1, 0, 2]);
+        assert_eq!(framing.next(), Some(Inbound::Announced { length: -5, api_key: 1, api_version: 2 }));
+        framing.admit();
+        assert_eq!(framing.next(), None, "no frame has such a length");
     }
 }

@@ -3,6 +3,7 @@
 use super::{Occurrence, World};
 use crate::disk::{FaultRule, Survival};
 use crate::draw::Stream;
+use crate::drive::Drive;
 use crate::machine::Machine;
 use crate::node::{Ended, NodeIndex, NodeState};
 use core::time::Duration;

@@ -1,7 +1,7 @@
 //! The world: nodes, connections and time, as one discrete-event loop.
 //!
 //! Everything that is to happen stands in one ordered map by (moment, order of scheduling), so that a run is a function
-//! of its seed and of what the caller does. [`World::advance`] makes the smallest step there is: it carries out one
+//! of its seed and of what the caller does. [`Drive::advance`](crate::drive::Drive::advance) makes the smallest step there is: it carries out one
 //! effect, or lets one thing happen. Between any two steps the world may be copied, and the copy be treated worse than
 //! the original: that is how a power loss is tried at every effect.
 
@@ -17,7 +17,6 @@ use crate::machine::Machine;
 use crate::net::{Connection, NetworkProfile};
 use crate::node::{Ended, Node, NodeIndex, NodeState};
 use crate::trace::{Trace, tell_event};
-use core::time::Duration;
 use grete_core::effect::{Effect, Effects, Notice};
 use grete_core::event::Event;
 use grete_core::ids::{ConnectionId, ShardId};
@@ -220,8 +219,8 @@ impl<M: Machine> World<M> {
         self.nodes.iter().flat_map(|node| &node.shards).for_each(|slot| slot.machine.check_invariants());
     }
 
-    /// Makes the smallest step, not going beyond `limit`; says whether there was one. Without one it is `limit`.
-    pub fn advance(&mut self, limit: WorldTime) -> bool {
+    /// What [`Drive::advance`](crate::drive::Drive::advance) does.
+    pub(crate) fn make_step(&mut self, limit: WorldTime) -> bool {
         if let Some(pending) = self.pending.pop_front() {
             self.carry_out(pending);
             return true;
@@ -238,25 +237,6 @@ impl<M: Machine> World<M> {
             self.happen(occurrence);
         }
         true
-    }
-
-    /// Lets time pass.
-    pub fn run_for(&mut self, time: Duration) {
-        let limit = self.now.after(time);
-        while self.advance(limit) {}
-    }
-
-    /// Lets time pass until `done`, at most `time`; says whether it was.
-    pub fn run_until(&mut self, time: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
-        let limit = self.now.after(time);
-        loop {
-            if done(self) {
-                return true;
-            }
-            if !self.advance(limit) {
-                return false;
-            }
-        }
     }
 
     fn schedule(&mut self, at: WorldTime, occurrence: Occurrence) {

@@ -1,0 +1,377 @@
+//! What tests ask of a broker, one function each, in one version of the protocol.
+
+use super::{CallError, Client};
+use crate::drive::Drive;
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{
+    BrokerId, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, FetchRequest, GroupId,
+    InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, MetadataResponse, OffsetCommitRequest,
+    OffsetFetchRequest, ProduceRequest, ProduceResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::records::{
+    Compression, NO_PARTITION_LEADER_EPOCH, Record, RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions,
+    TimestampType,
+};
+use std::collections::BTreeMap;
+
+/// The version of Produce in which [`produce`] speaks: the last one that names topics.
+pub const PRODUCE_VERSION: i16 = 12;
+const FETCH_VERSION: i16 = 12;
+const CREATE_TOPICS_VERSION: i16 = 7;
+const DELETE_TOPICS_VERSION: i16 = 6;
+const DELETE_RECORDS_VERSION: i16 = 2;
+const LIST_OFFSETS_VERSION: i16 = 7;
+const METADATA_VERSION: i16 = 12;
+const OFFSET_COMMIT_VERSION: i16 = 9;
+const OFFSET_FETCH_VERSION: i16 = 9;
+const INIT_PRODUCER_ID_VERSION: i16 = 4;
+
+/// Who produces, where that is told: what makes a producer idempotent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Producer {
+    /// Its id; -1 for a producer that is not idempotent.
+    pub id: i64,
+    /// Its epoch.
+    pub epoch: i16,
+    /// The sequence number of the next record.
+    pub sequence: i32,
+}
+
+impl Producer {
+    /// A producer that is not idempotent.
+    pub const NONE: Self = Self { id: -1, epoch: -1, sequence: -1 };
+}
+
+/// What a partition holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// Offsets and values.
+    pub records: Vec<(i64, Bytes)>,
+    /// The high watermark.
+    pub high_watermark: i64,
+    /// Where the log starts.
+    pub log_start: i64,
+}
+
+/// A topic, as Metadata shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicShown {
+    /// Its id.
+    pub id: u128,
+    /// Its number of partitions.
+    pub partitions: usize,
+}
+
+/// One batch of records without keys, uncompressed, stamped `timestamp`.
+#[must_use]
+pub fn batch(values: &[Bytes], timestamp: i64, producer: Producer) -> Bytes {
+    let record = |(at, value): (usize, &Bytes)| Record {
+        transactional: false,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
+        producer_id: producer.id,
+        producer_epoch: producer.epoch,
+        timestamp_type: TimestampType::Creation,
+        offset: at as i64,
+        // The encoder begins a new batch where the sequence does not follow the offset.
+        sequence: producer.sequence + at as i32,
+        timestamp,
+        key: None,
+        value: Some(value.clone()),
+        headers: Default::default(),
+    };
+    let records: Vec<Record> = values.iter().enumerate().map(record).collect();
+    let mut bytes = BytesMut::new();
+    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
+    RecordBatchEncoder::encode(&mut bytes, &records, &options).expect("records that this client makes are valid");
+    bytes.freeze()
+}
+
+/// A Produce request of one batch.
+#[must_use]
+pub fn produce_request(topic: &str, partition: i32, batch: Bytes, acks: i16) -> ProduceRequest {
+    let partition = PartitionProduceData::default().with_index(partition).with_records(Some(batch));
+    let topic = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![partition]);
+    ProduceRequest::default().with_acks(acks).with_timeout_ms(30_000).with_topic_data(vec![topic])
+}
+
+/// The base offset that a Produce response of one partition tells.
+///
+/// # Errors
+/// The code that it has instead.
+pub fn produced(response: &ProduceResponse) -> Result<i64, CallError> {
+    let partition = response.responses.first().and_then(|topic| topic.partition_responses.first());
+    let partition = partition.ok_or_else(|| wrong("no partition"))?;
+    code(partition.error_code)?;
+    Ok(partition.base_offset)
+}
+
+/// Produces one batch and waits for its base offset.
+///
+/// # Errors
+/// Why there is none.
+pub fn produce(
+    drive: &mut impl Drive,
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+    batch: Bytes,
+) -> Result<i64, CallError> {
+    let request = produce_request(topic, partition, batch, -1);
+    produced(&client.call(drive, &request, PRODUCE_VERSION)?)
+}
+
+/// Fetches what there is from `offset` on, without waiting for more.
+///
+/// # Errors
+/// The partition's code, or why there is no answer.
+pub fn fetch(
+    drive: &mut impl Drive,
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<Fetched, CallError> {
+    let asked = FetchPartition::default()
+        .with_partition(partition)
+        .with_current_leader_epoch(-1)
+        .with_fetch_offset(offset)
+        .with_last_fetched_epoch(-1)
+        .with_log_start_offset(-1)
+        .with_partition_max_bytes(1 << 20);
+    let topic = FetchTopic::default().with_topic(topic_name(topic)).with_partitions(vec![asked]);
+    let request = FetchRequest::default()
+        .with_replica_id(BrokerId(-1))
+        .with_max_wait_ms(0)
+        .with_min_bytes(0)
+        .with_max_bytes(16 << 20)
+        .with_session_epoch(-1)
+        .with_topics(vec![topic]);
+    let response = client.call(drive, &request, FETCH_VERSION)?;
+    code(response.error_code)?;
+    let data = response.responses.first().and_then(|topic| topic.partitions.first());
+    let data = data.ok_or_else(|| wrong("no partition"))?;
+    code(data.error_code)?;
+    let mut bytes = data.records.clone().unwrap_or_default();
+    let sets = RecordBatchDecoder::decode_all(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
+    let records = sets
+        .into_iter()
+        .flat_map(|set| set.records)
+        // A batch is sent whole, from its first record on.
+        .filter(|record| record.offset >= offset)
+        .map(|record| (record.offset, record.value.unwrap_or_default()));
+    Ok(Fetched { records: records.collect(), high_watermark: data.high_watermark, log_start: data.log_start_offset })
+}
+
+/// Fetches all that a partition holds.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_all(
+    drive: &mut impl Drive,
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+) -> Result<Fetched, CallError> {
+    let start = list_offset(drive, client, topic, partition, -2)?;
+    let mut all = fetch(drive, client, topic, partition, start)?;
+    while let Some((last, _)) = all.records.last()
+        && last + 1 < all.high_watermark
+    {
+        let next = fetch(drive, client, topic, partition, last + 1)?;
+        if next.records.is_empty() {
+            return Err(wrong("nothing to fetch below the high watermark"));
+        }
+        all.high_watermark = next.high_watermark;
+        all.records.extend(next.records);
+    }
+    Ok(all)
+}
+
+/// The offset for a timestamp; -1 for the end of the log, -2 for its start.
+///
+/// # Errors
+/// The partition's code, or why there is no answer.
+pub fn list_offset(
+    drive: &mut impl Drive,
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+    timestamp: i64,
+) -> Result<i64, CallError> {
+    let asked = ListOffsetsPartition::default()
+        .with_partition_index(partition)
+        .with_current_leader_epoch(-1)
+        .with_timestamp(timestamp);
+    let topic = ListOffsetsTopic::default().with_name(topic_name(topic)).with_partitions(vec![asked]);
+    let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
+    let response = client.call(drive, &request, LIST_OFFSETS_VERSION)?;
+    let answer = response.topics.first().and_then(|topic| topic.partitions.first());
+    let answer = answer.ok_or_else(|| wrong("no partition"))?;
+    code(answer.error_code)?;
+    Ok(answer.offset)
+}
+
+/// Creates a topic and tells its id.
+///
+/// # Errors
+/// The topic's code, or why there is no answer.
+pub fn create_topic(
+    drive: &mut impl Drive,
+    client: &mut Client,
+    topic: &str,
+    partitions: i32,
+    configs: &[(&str, &str)],
+) -> Result<u128, CallError> {
+    let config = |&(name, value): &(&str, &str)| {
+        CreatableTopicConfig::default().with_name(text(name)).with_value(Some(text(value)))
+    };
+    let topic = CreatableTopic::default()
+        .with_name(topic_name(topic))
+        .with_num_partitions(partitions)
+        .with_replication_factor(1)
+        .with_configs(configs.iter().map(config).collect());
+    let request = CreateTopicsRequest::default().with_timeout_ms(30_000).with_topics(vec![topic]);
+    let response = client.call(drive, &request, CREATE_TOPICS_VERSION)?;
+    let answer = response.topics.first().ok_or_else(|| wrong("no topic"))?;
+    code(answer.error_code)?;
+    Ok(answer.topic_id.as_u128())
+}
+
+/// Deletes a topic.
+///
+/// # Errors
+/// The topic's code, or why there is no answer.
+pub fn delete_topic(drive: &mut impl Drive, client: &mut Client, topic: &str) -> Result<(), CallError> {
+    let topic = DeleteTopicState::default().with_name(Some(topic_name(topic)));
+    let request = DeleteTopicsRequest::default().with_timeout_ms(30_000).with_topics(vec![topic]);
+    let response = client.call(drive, &request, DELETE_TOPICS_VERSION)?;
+    code(response.responses.first().ok_or_else(|| wrong("no topic"))?.error_code)
+}
+
+/// Deletes the records before an offset and tells where the log starts now.
+///
+/// # Errors
+/// The partition's code, or why there is no answer.
+pub fn delete_records(
+    drive: &mut impl Drive,
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+    before: i64,
+) -> Result<i64, CallError> {
+    let asked = DeleteRecordsPartition::default().with_partition_index(partition).with_offset(before);
+    let topic = DeleteRecordsTopic::default().with_name(topic_name(topic)).with_partitions(vec![asked]);
+    let request = DeleteRecordsRequest::default().with_timeout_ms(30_000).with_topics(vec![topic]);
+    let response = client.call(drive, &request, DELETE_RECORDS_VERSION)?;
+    let answer = response.topics.first().and_then(|topic| topic.partitions.first());
+    let answer = answer.ok_or_else(|| wrong("no partition"))?;
+    code(answer.error_code)?;
+    Ok(answer.low_watermark)
+}
+
+/// All topics by name, internal ones too.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn topics(drive: &mut impl Drive, client: &mut Client) -> Result<BTreeMap<String, TopicShown>, CallError> {
+    let request = MetadataRequest::default().with_topics(None).with_allow_auto_topic_creation(false);
+    let response: MetadataResponse = client.call(drive, &request, METADATA_VERSION)?;
+    let mut topics = BTreeMap::new();
+    for topic in response.topics {
+        code(topic.error_code)?;
+        let name = topic.name.map(|name| name.0.to_string()).unwrap_or_default();
+        topics.insert(name, TopicShown { id: topic.topic_id.as_u128(), partitions: topic.partitions.len() });
+    }
+    Ok(topics)
+}
+
+/// Commits an offset for a group without members.
+///
+/// # Errors
+/// The partition's code, or why there is no answer.
+pub fn commit(
+    drive: &mut impl Drive,
+    client: &mut Client,
+    group: &str,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<(), CallError> {
+    let asked = OffsetCommitRequestPartition::default()
+        .with_partition_index(partition)
+        .with_committed_offset(offset)
+        .with_committed_leader_epoch(-1);
+    let topic = OffsetCommitRequestTopic::default().with_name(topic_name(topic)).with_partitions(vec![asked]);
+    let request = OffsetCommitRequest::default()
+        .with_group_id(GroupId(text(group)))
+        .with_generation_id_or_member_epoch(-1)
+        .with_topics(vec![topic]);
+    let response = client.call(drive, &request, OFFSET_COMMIT_VERSION)?;
+    let answer = response.topics.first().and_then(|topic| topic.partitions.first());
+    code(answer.ok_or_else(|| wrong("no partition"))?.error_code)
+}
+
+/// The offset that a group has committed; `None` where it has none.
+///
+/// # Errors
+/// The code of the group or partition, or why there is no answer.
+pub fn committed(
+    drive: &mut impl Drive,
+    client: &mut Client,
+    group: &str,
+    topic: &str,
+    partition: i32,
+) -> Result<Option<i64>, CallError> {
+    let topic =
+        OffsetFetchRequestTopics::default().with_name(topic_name(topic)).with_partition_indexes(vec![partition]);
+    let asked = OffsetFetchRequestGroup::default()
+        .with_group_id(GroupId(text(group)))
+        .with_member_epoch(-1)
+        .with_topics(Some(vec![topic]));
+    let request = OffsetFetchRequest::default().with_groups(vec![asked]);
+    let response = client.call(drive, &request, OFFSET_FETCH_VERSION)?;
+    let group = response.groups.first().ok_or_else(|| wrong("no group"))?;
+    code(group.error_code)?;
+    let answer = group.topics.first().and_then(|topic| topic.partitions.first());
+    let answer = answer.ok_or_else(|| wrong("no partition"))?;
+    code(answer.error_code)?;
+    Ok((answer.committed_offset >= 0).then_some(answer.committed_offset))
+}
+
+/// Asks for a producer id.
+///
+/// # Errors
+/// The code, or why there is no answer.
+pub fn init_producer(drive: &mut impl Drive, client: &mut Client) -> Result<Producer, CallError> {
+    let request = InitProducerIdRequest::default().with_transaction_timeout_ms(60_000);
+    let response = client.call(drive, &request, INIT_PRODUCER_ID_VERSION)?;
+    code(response.error_code)?;
+    Ok(Producer { id: response.producer_id.0, epoch: response.producer_epoch, sequence: 0 })
+}
+
+fn code(code: i16) -> Result<(), CallError> {
+    if code == 0 { Ok(()) } else { Err(CallError::Code(code)) }
+}
+
+fn wrong(what: &str) -> CallError {
+    CallError::Wrong(what.to_owned())
+}
+
+fn topic_name(name: &str) -> TopicName {
+    TopicName(text(name))
+}
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
