@@ -47,7 +47,7 @@ type Resolved = Result<TopicPartition, ErrorCode>;
 #[derive(Clone, Debug)]
 enum Stage {
     /// The session that the client names is looked for on the other shards.
-    Seeking { asked: usize, epoch: SessionEpoch },
+    Seeking { asked: usize },
     /// The partitions are being read.
     Reading(Scatter<ReadResult>),
     /// There is too little yet: the shards that watch, each with the part it was asked by.
@@ -78,7 +78,7 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
         bytes_max,
         deadline: front.now.instant.after_ms(wait_ms),
         wanted: Vec::new(),
-        stage: Stage::Seeking { asked: 0, epoch: SessionEpoch(body.session_epoch) },
+        stage: Stage::Seeking { asked: 0 },
         request: request.clone(),
     };
     let (id, epoch) = (SessionId(body.session_id), SessionEpoch(body.session_epoch));
@@ -101,7 +101,7 @@ impl Gather {
     /// Takes the answer of a shard.
     pub(crate) fn reply(&mut self, front: &mut Front<'_>, part: u32, reply: Reply) -> Result<Next, Refusal> {
         match (reply, &mut self.stage) {
-            (Reply::TakeSession(found), Stage::Seeking { asked, .. }) => {
+            (Reply::TakeSession(found), Stage::Seeking { asked }) => {
                 *asked -= 1;
                 let left = *asked;
                 self.found_session(front, found.map(|session| *session), left)
@@ -147,7 +147,7 @@ impl Gather {
     /// Asks the other shards for the session: the client has another connection than before.
     fn seek(&mut self, front: &mut Front<'_>, id: SessionId) -> Next {
         let others: Vec<ShardId> = (0..front.shards).map(ShardId).filter(|shard| *shard != front.shard).collect();
-        if let Stage::Seeking { asked, .. } = &mut self.stage {
+        if let Stage::Seeking { asked } = &mut self.stage {
             *asked = others.len();
         }
         for shard in others {
@@ -331,8 +331,8 @@ impl Room {
         let mut taken = 0;
         let mut count = 0;
         for batch in batches.iter() {
-            let fits = taken + batch.len() <= allowed;
-            if !fits && !(self.empty && count == 0) {
+            let is_first = self.empty && count == 0;
+            if taken + batch.len() > allowed && !is_first {
                 break;
             }
             taken += batch.len();

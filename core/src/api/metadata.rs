@@ -192,7 +192,7 @@ fn brokers<'i>(front: &'i Front<'_>) -> Vec<MetadataResponseBroker<'i>> {
         let (host, port) = front.address_of(broker);
         MetadataResponseBroker {
             node_id: BrokerId(broker.id.0),
-            host: host.into(),
+            host,
             port: i32::from(port),
             rack: broker.rack.as_deref().map(Into::into),
             ..Default::default()

@@ -22,6 +22,9 @@ pub(crate) struct PerPartition<R> {
 /// What is asked of a partition, or why it is not asked.
 pub(crate) type Asked<T> = Result<(TopicPartition, T), ErrorCode>;
 
+/// What is asked of a topic's partitions.
+pub(crate) type AskedTopic<T> = (String, Vec<(PartitionIndex, Asked<T>)>);
+
 /// The results of a topic's partitions.
 pub(crate) type TopicResults<R> = (String, Vec<(PartitionIndex, Result<R, ErrorCode>)>);
 
@@ -30,7 +33,7 @@ impl<R> PerPartition<R> {
     pub(crate) fn deal<T>(
         front: &mut Front<'_>,
         request: Request,
-        topics: Vec<(String, Vec<(PartitionIndex, Asked<T>)>)>,
+        topics: Vec<AskedTopic<T>>,
         call: fn(Vec<T>) -> replica::Call,
     ) -> Self {
         let mut dealt = Self { request, topics: Vec::with_capacity(topics.len()), results: Scatter::new() };

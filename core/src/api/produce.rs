@@ -4,9 +4,9 @@
 //! that is the only replica: written and flushed. Source: KIP-98 (idempotence), KIP-467 (record errors), KIP-516 (topic ids).
 
 use super::front::{Front, Next, Refusal, Request, encode};
-use super::message::{Call, Reply};
+use super::message::Call;
 use super::scatter::{ByShard, Scatter};
-use crate::ids::{Offset, PartitionIndex, Timestamp, TopicId, TopicPartition};
+use crate::ids::{Offset, PartitionIndex, TopicId, TopicPartition};
 use crate::replica::{self, AppendItem, AppendResult};
 use alloc::borrow::Cow;
 use alloc::format;

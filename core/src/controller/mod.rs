@@ -70,6 +70,9 @@ struct Pending {
     answer: Option<(Ticket, Decided)>,
 }
 
+/// What is told, and to whom.
+pub type Answered = (Ticket, Decided);
+
 /// What a decision tells whoever asked for it.
 #[derive(Clone, Debug)]
 pub enum Decided {
@@ -128,7 +131,7 @@ impl Controller {
         base: Offset,
         decision: Decision,
         ticket: Option<Ticket>,
-    ) -> Result<Bytes, Option<(Ticket, Decided)>> {
+    ) -> Result<Bytes, Option<Answered>> {
         let Decision { records, decided } = decision;
         let answer = ticket.map(|ticket| (ticket, decided));
         if records.is_empty() {
@@ -156,7 +159,7 @@ impl Controller {
 
     /// Everything before `end` is durable: gives the newest image, where it has moved, and the answers that may leave
     /// once everybody has it.
-    pub fn committed_to(&mut self, end: Offset) -> Option<(Arc<MetadataImage>, Vec<(Ticket, Decided)>)> {
+    pub fn committed_to(&mut self, end: Offset) -> Option<(Arc<MetadataImage>, Vec<Answered>)> {
         let mut answers = Vec::new();
         let mut newest = None;
         while let Some(pending) = self.pending.pop_front_if(|pending| pending.end <= end) {

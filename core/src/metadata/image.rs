@@ -27,12 +27,15 @@ pub struct MetadataImage {
     /// Their ids by name.
     pub names: BTreeMap<Arc<str>, TopicId>,
     /// What is configured for each resource.
-    pub configs: BTreeMap<ConfigResource, Arc<BTreeMap<Arc<str>, Arc<str>>>>,
+    pub configs: BTreeMap<ConfigResource, Arc<Configs>>,
     /// The first producer id that no block has been taken of.
     pub producer_id_next: ProducerId,
     /// What holds for a topic that says nothing else.
     pub(super) defaults: Arc<LogConfig>,
 }
+
+/// Keys and values of one resource.
+pub type Configs = BTreeMap<Arc<str>, Arc<str>>;
 
 /// The finalised features and their levels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -190,7 +193,7 @@ impl MetadataImage {
 
     /// What is configured for a resource.
     #[must_use]
-    pub fn config(&self, resource: &ConfigResource) -> Option<&BTreeMap<Arc<str>, Arc<str>>> {
+    pub fn config(&self, resource: &ConfigResource) -> Option<&Configs> {
         self.configs.get(resource).map(|config| &**config)
     }
 

@@ -15,8 +15,8 @@ mod snapshot;
 mod topic_config;
 
 pub use image::{
-    BrokerImage, ConfigResource, Endpoint, Features, MetadataImage, PartitionImage, SUPPORTED_FEATURES, TopicImage,
-    is_internal,
+    BrokerImage, ConfigResource, Configs, Endpoint, Features, MetadataImage, PartitionImage, SUPPORTED_FEATURES,
+    TopicImage, is_internal,
 };
 pub use replay::ReplayError;
 pub(crate) use snapshot::partition_record;

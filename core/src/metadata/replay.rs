@@ -62,9 +62,8 @@ impl MetadataImage {
                     1 => broker.fenced = true,
                     _ => {}
                 }
-                match record.in_controlled_shutdown {
-                    1 => broker.in_controlled_shutdown = true,
-                    _ => {}
+                if record.in_controlled_shutdown == 1 {
+                    broker.in_controlled_shutdown = true;
                 }
                 if !record.log_dirs.is_empty() {
                     broker.log_dirs = record.log_dirs.iter().map(|id| id.0).collect();

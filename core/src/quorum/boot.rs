@@ -164,12 +164,9 @@ impl Boot {
             }
             self.replacing = None;
             let Some(step) = self.steps.pop_front() else { return self.finish() };
-            match self.begin(step) {
-                Some(op) => {
-                    self.ask(op, effects);
-                    return BootOutcome::Waits;
-                }
-                None => {}
+            if let Some(op) = self.begin(step) {
+                self.ask(op, effects);
+                return BootOutcome::Waits;
             }
         }
     }

@@ -144,7 +144,7 @@ pub(super) fn first_snapshot(node: i32, directory: Uuid, endpoint: (&str, &str, 
     };
     let options = BatchOptions { partition_leader_epoch: 0, ..BatchOptions::default() };
     let head = control_batch(
-        options.clone(),
+        options,
         now.0,
         &[
             (ControlRecordType::SnapshotHeader, &encode(&header, 0)),

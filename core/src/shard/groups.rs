@@ -183,11 +183,6 @@ impl Coordinators {
         None
     }
 
-    /// The offsets partitions that are led here.
-    pub(crate) fn partitions(&self) -> Vec<TopicPartition> {
-        self.held.keys().copied().collect()
-    }
-
     /// Asserts the coordinators' invariants.
     pub(crate) fn check_invariants(&self) {
         self.held.values().for_each(|held| held.coordinator.check_invariants());

@@ -352,7 +352,7 @@ impl Shard {
     }
 
     /// More of the metadata log is durable, or cannot be.
-    pub(super) fn metadata_committed(&mut self, now: Now, outcome: Result<(), ErrorCode>, effects: &mut Effects) {
+    pub(super) fn metadata_committed(&mut self, outcome: Result<(), ErrorCode>, effects: &mut Effects) {
         if let Err(error) = outcome {
             effects.push(Effect::Failed { reason: format!("the metadata log cannot be written: {error}") });
             return;

@@ -36,7 +36,7 @@ fn list(root: &Path, below: &str, depth: usize, entries: &mut Vec<FoundEntry>) -
         let Ok(name) = entry.file_name().into_string() else { continue };
         let path = if below.is_empty() { name } else { format!("{below}/{name}") };
         let metadata = fs::metadata(root.join(&path))?;
-        let length = metadata.is_file().then(|| metadata.len());
+        let length = metadata.is_file().then_some(metadata.len());
         entries.push(FoundEntry { path: path.as_str().into(), length });
         if metadata.is_dir() && depth > 1 {
             list(root, &path, depth - 1, entries)?;

@@ -25,7 +25,7 @@ const NOT_CONFIGURATION: [&str; 16] = [
 
 /// The key that an environment variable sets; `None` where it sets none.
 #[must_use]
-pub fn key(variable: &str) -> Option<String> {
+pub(super) fn key(variable: &str) -> Option<String> {
     if NOT_CONFIGURATION.contains(&variable) {
         return None;
     }

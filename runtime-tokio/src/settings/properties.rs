@@ -6,13 +6,13 @@
 /// Why a line cannot be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: a \\u escape needs four hexadecimal digits")]
-pub struct PropertiesError {
+pub(super) struct PropertiesError {
     /// The line, counted from 1.
     pub line: usize,
 }
 
 /// The keys and values of a properties file, in its order, each with the number of its line.
-pub fn parse(text: &str) -> Result<Vec<(String, String, usize)>, PropertiesError> {
+pub(super) fn parse(text: &str) -> Result<Vec<(String, String, usize)>, PropertiesError> {
     let mut lines = text.lines().enumerate();
     let mut properties = Vec::new();
     while let Some((index, line)) = lines.next() {

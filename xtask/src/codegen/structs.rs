@@ -66,7 +66,7 @@ fn structure(definition: &Definition, name: &str, fields: &[Field], size_min: Op
     source += "}\n\n";
     if !derived {
         let anonymous = if lifetime.is_empty() { "" } else { "<'_>" };
-        write!(source, "impl Default for {name}{anonymous} {{ fn default() -> Self {{ Self {{\n")?;
+        writeln!(source, "impl Default for {name}{anonymous} {{ fn default() -> Self {{ Self {{")?;
         for code in &codes {
             writeln!(source, "{}: {},", code.name, code.default())?;
         }

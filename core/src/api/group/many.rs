@@ -8,7 +8,7 @@ use crate::coordinator::RequestContext;
 use crate::group::answer::{DeletedGroup, DescribedGroup, FetchedGroup, ListAnswer};
 use crate::group::messages::{fetch_groups, responses};
 use crate::group::{Answer, GroupCoordinator, Topics};
-use crate::ids::{ShardId, TopicPartition};
+use crate::ids::TopicPartition;
 use crate::time::Now;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
