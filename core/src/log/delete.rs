@@ -29,12 +29,20 @@ impl LogStore {
     pub fn delete(&mut self, now: Now, partition: TopicPartition, effects: &mut Effects) {
         let found = self.forget_recovery(partition);
         let Some(mut log) = self.logs.remove(&partition) else { return };
-        self.tail.clear(partition, &mut log.tail);
+        self.tail.clear(&mut log.tail);
         self.timers.clear(&LogTimer::Flush(partition));
         self.stepped.remove(&partition);
         let dir = &mut self.dirs[usize::from(log.dir.0)];
         dir.dirty.remove(&partition);
         dir.ends.forget(partition, log.unrecorded_bytes);
+        if let Some(round) = log.disk.names_awaited.take()
+            && !dir.offline
+        {
+            // Nobody is left who would sync the names that the round waits for.
+            dir.complete(round);
+            self.end_round(usize::from(log.dir.0), effects);
+        }
+        let dir = &mut self.dirs[usize::from(log.dir.0)];
         dir.boot.stop_waiting(partition);
         if dir.offline {
             return;

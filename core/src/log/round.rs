@@ -184,10 +184,10 @@ impl LogStore {
         }
         dir.go_offline();
         let reason = format!("log directory {} failed and is out of service: {}", dir.path, error.message);
-        for (partition, log) in self.logs.iter_mut().filter(|(_, log)| log.dir == index) {
+        for log in self.logs.values_mut().filter(|log| log.dir == index) {
             log.phase = Phase::Closed(Unavailable::Offline);
             log.disk.pending.clear();
-            self.tail.clear(*partition, &mut log.tail);
+            self.tail.clear(&mut log.tail);
         }
         self.events.push_back(LogEvent::DirOffline { dir: index, reason });
     }

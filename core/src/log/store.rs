@@ -244,10 +244,9 @@ impl LogStore {
 
     /// Drops the oldest batches from memory until the rest is within the budget.
     pub(super) fn evict(&mut self) {
-        while let Some((partition, base)) = self.tail.next_to_evict() {
-            if let Some(log) = self.logs.get_mut(&partition) {
-                self.tail.evict(&mut log.tail, base);
-            }
+        while let Some(partition) = self.tail.next_to_evict() {
+            let log = self.logs.get_mut(&partition).expect("what is kept is a log's");
+            self.tail.evict(&mut log.tail);
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use super::outcome::StoredBatch;
 use crate::ids::{Offset, TopicPartition};
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use bytes::{Bytes, BytesMut};
 
 /// What a batch costs beyond its bytes: its place in the two queues and the headers of its buffers.
@@ -23,6 +23,8 @@ pub(super) struct LogTail {
 struct TailBatch {
     batch: StoredBatch,
     charge: usize,
+    /// Its place among all batches that are kept.
+    number: u64,
 }
 
 impl LogTail {
@@ -57,12 +59,13 @@ impl LogTail {
 pub(super) struct TailBudget {
     bytes_max: usize,
     held: usize,
-    order: VecDeque<(TopicPartition, Offset)>,
+    next: u64,
+    order: BTreeMap<u64, TopicPartition>,
 }
 
 impl TailBudget {
     pub(super) const fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, held: 0, order: VecDeque::new() }
+        Self { bytes_max, held: 0, next: 0, order: BTreeMap::new() }
     }
 
     pub(super) const fn held(&self) -> usize {
@@ -85,32 +88,31 @@ impl TailBudget {
             charge = charge.max(backing_bytes + OVERHEAD_BYTES);
         }
         self.held += charge;
-        self.order.push_back((partition, batch.base_offset));
-        tail.batches.push_back(TailBatch { batch, charge });
+        let number = self.next;
+        self.next += 1;
+        self.order.insert(number, partition);
+        tail.batches.push_back(TailBatch { batch, charge, number });
     }
 
-    /// Takes the next batch that has to go, where more is held than the budget has.
-    pub(super) fn next_to_evict(&mut self) -> Option<(TopicPartition, Offset)> {
-        if self.held <= self.bytes_max {
-            return None;
-        }
-        self.order.pop_front()
+    /// The log whose first batch has to go next, where more is held than the budget has.
+    pub(super) fn next_to_evict(&self) -> Option<TopicPartition> {
+        let (_, partition) = self.order.first_key_value().filter(|_| self.held > self.bytes_max)?;
+        Some(*partition)
     }
 
-    /// Drops the first batch of a tail where it begins at `base`; it may be gone already.
-    pub(super) fn evict(&mut self, tail: &mut LogTail, base: Offset) {
-        if tail.first_offset() == Some(base)
-            && let Some(gone) = tail.batches.pop_front()
-        {
+    /// Drops the first batch of a tail.
+    pub(super) fn evict(&mut self, tail: &mut LogTail) {
+        if let Some(gone) = tail.batches.pop_front() {
             self.held -= gone.charge;
+            self.order.remove(&gone.number);
         }
     }
 
     /// Drops a whole tail.
-    pub(super) fn clear(&mut self, partition: TopicPartition, tail: &mut LogTail) {
-        self.held -= tail.charge();
-        tail.batches.clear();
-        self.order.retain(|&(other, _)| other != partition);
+    pub(super) fn clear(&mut self, tail: &mut LogTail) {
+        while !tail.batches.is_empty() {
+            self.evict(tail);
+        }
     }
 }
 

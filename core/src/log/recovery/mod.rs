@@ -9,38 +9,37 @@
 //! What was scanned is not known to be durable: it is covered by a commit round before it counts.
 
 mod boot;
+mod finish;
 mod plan;
 mod scan;
+mod scanning;
+mod take;
 
 pub(super) use boot::{Boot, FoundHomes};
+pub(super) use finish::put_aside;
 pub(super) use plan::FoundFile;
 
-use super::dir::Dir;
 use super::ends_file::EndEntry;
 use super::files::leader_epoch_checkpoint;
-use super::files::partition_dir::{DirKind, PartitionDir};
-use super::files::segment_name::{SegmentFile, SegmentName, Stage};
-use super::index::SegmentIndex;
+use super::files::segment_name::SegmentFile;
 use super::io::{Asked, Purpose};
-use super::log::{Home, Log, Phase};
+use super::log::Phase;
 use super::names;
 use super::outcome::LogEvent;
-use super::producer::ProducerState;
-use super::segment::{MaxTimestamp, Segment};
 use super::store::LogStore;
 use crate::effect::{Effects, IoOp, Level};
 use crate::event::{IoOutput, IoResult};
-use crate::ids::{FileName, FilePosition, LeaderEpoch, Offset, Timestamp, TopicId, TopicPartition};
+use crate::ids::{FileName, FilePosition, Offset, TopicId, TopicPartition};
 use crate::limits::{LOG_INDEX_FILE_BYTES_MAX, LOG_READ_BYTES_MAX, LOG_RECOVERIES_MAX};
 use crate::time::Now;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use plan::{FoundSegment, Plan, Unrecorded};
-use scan::{Expected, Next, Stranded};
+use finish::cut_file;
+use plan::{Plan, Unrecorded};
+use scan::Stranded;
 
 /// The recoveries of a shard.
 #[derive(Clone, Debug, Default)]
@@ -341,207 +340,6 @@ impl LogStore {
         }
     }
 
-    fn begin_scan(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
-        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
-        recovery.step = Step::Scan;
-        self.read_on(partition, now, effects);
-    }
-
-    /// Reads the next piece to scan, or goes to the next segment, or ends.
-    fn read_on(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
-        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
-        let Some(log) = self.logs.get_mut(&partition) else { return };
-        loop {
-            let Some(segment) = recovery.plan.segments.get(recovery.segment) else {
-                return self.finish(partition, now, None, Stranded::default(), effects);
-            };
-            let left = segment.bytes.unwrap_or(0).saturating_sub(recovery.position);
-            if left > 0 {
-                let length = u64::from(recovery.length).min(left) as u32;
-                let file = names::file(log.dir, &log.home, segment.base, SegmentFile::Log);
-                let position = FilePosition(recovery.position);
-                return self.ask_read(partition, file, position, length, effects);
-            }
-            let Some(next) = recovery.plan.segments.get(recovery.segment + 1) else {
-                return self.finish(partition, now, None, Stranded::default(), effects);
-            };
-            let gap = next.base < log.log_end || next.base > log.log_end && !log.config.cleanup.compact;
-            if gap {
-                return self.cut_here(partition, now, effects);
-            }
-            recovery.segment += 1;
-            recovery.position = 0;
-            log.close_active_index();
-            log.log_end = log.log_end.max(next.base);
-            log.segments.push(scanned_segment(next, now.wall));
-        }
-    }
-
-    /// Takes up the batches of a piece.
-    fn scan(&mut self, partition: TopicPartition, now: Now, piece: &Bytes, effects: &mut Effects) {
-        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
-        let Some(log) = self.logs.get_mut(&partition) else { return };
-        let bytes = recovery.plan.segments[recovery.segment].bytes.unwrap_or(0);
-        let start = recovery.position;
-        let mut valid = true;
-        loop {
-            let rest = piece.get((recovery.position - start) as usize..).unwrap_or_default();
-            let left = bytes - recovery.position;
-            if left == 0 {
-                break;
-            }
-            let epoch = log.epochs.latest().map_or(LeaderEpoch(-1), |latest| latest.epoch);
-            let expected = Expected { offset: log.log_end, gaps: log.config.cleanup.compact, epoch };
-            match scan::next_batch(rest, left, expected) {
-                Next::Batch(header) => {
-                    log.take_scanned(&header, rest.get(..header.bytes).unwrap_or_default());
-                    recovery.position += header.bytes as u64;
-                    recovery.length = LOG_READ_BYTES_MAX;
-                }
-                Next::Needs(needed) => {
-                    let short = (piece.len() as u64) < u64::from(recovery.length).min(bytes - start);
-                    valid = !short && (recovery.position > start || needed > piece.len());
-                    recovery.length = LOG_READ_BYTES_MAX.max(u32::try_from(needed).unwrap_or(u32::MAX));
-                    break;
-                }
-                Next::Invalid => {
-                    valid = false;
-                    break;
-                }
-            }
-        }
-        if valid { self.read_on(partition, now, effects) } else { self.cut_here(partition, now, effects) }
-    }
-
-    /// The log ends here. What follows is looked at for batches before it is cut, to be reported.
-    fn cut_here(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
-        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
-        recovery.step = Step::Stranded {
-            cut_segment: recovery.segment,
-            cut_position: recovery.position,
-            found: Stranded::default(),
-            checked: 0,
-            looked_at: 0,
-        };
-        recovery.length = LOG_READ_BYTES_MAX;
-        self.find_stranded(partition, now, &Bytes::new(), effects);
-    }
-
-    fn find_stranded(&mut self, partition: TopicPartition, now: Now, piece: &Bytes, effects: &mut Effects) {
-        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
-        let Step::Stranded { cut_segment, cut_position, mut found, mut checked, mut looked_at } = recovery.step else {
-            return;
-        };
-        let Some(log) = self.logs.get(&partition) else { return };
-        let length_of = |at: usize| recovery.plan.segments.get(at).map(|segment| segment.bytes.unwrap_or(0));
-        if !piece.is_empty() {
-            let is_end =
-                length_of(recovery.segment).is_none_or(|bytes| recovery.position + piece.len() as u64 >= bytes);
-            let limit = 2 * STRANDED_BYTES_MAX;
-            let done = scan::find_stranded(piece, is_end, log.log_end, &mut checked, limit, &mut found);
-            recovery.position += done as u64;
-            looked_at += done as u64;
-        }
-        while length_of(recovery.segment).is_some_and(|bytes| recovery.position >= bytes) {
-            recovery.segment += 1;
-            recovery.position = 0;
-        }
-        recovery.step = Step::Stranded { cut_segment, cut_position, found, checked, looked_at };
-        match recovery.plan.segments.get(recovery.segment) {
-            Some(segment) if looked_at < STRANDED_BYTES_MAX => {
-                let left = segment.bytes.unwrap_or(0) - recovery.position;
-                let file = names::file(log.dir, &log.home, segment.base, SegmentFile::Log);
-                let (position, length) = (FilePosition(recovery.position), left.min(u64::from(LOG_READ_BYTES_MAX)));
-                self.ask_read(partition, file, position, length as u32, effects);
-            }
-            Some(_) | None => self.finish(partition, now, Some((cut_segment, cut_position)), found, effects),
-        }
-    }
-
-    /// Opens the log, after cutting what does not belong to it.
-    fn finish(
-        &mut self,
-        partition: TopicPartition,
-        now: Now,
-        cut: Option<(usize, u64)>,
-        stranded: Stranded,
-        effects: &mut Effects,
-    ) {
-        let Some(recovery) = self.recoveries.under_way.get(&partition) else { return };
-        let Some(log) = self.logs.get_mut(&partition) else { return };
-        let dir = &mut self.dirs[usize::from(log.dir.0)];
-        let plan = &recovery.plan;
-        if let Some((segment, position)) = cut {
-            let round = dir.next_round();
-            let torn = plan.segments[segment];
-            let mut bytes_cut = torn.bytes.unwrap_or(0) - position;
-            if bytes_cut > 0 {
-                let file = names::file(log.dir, &log.home, torn.base, SegmentFile::Log);
-                dir.ask(&mut self.io, round, Purpose::Step, IoOp::Truncate { file, length: position }, effects);
-            }
-            let removed: Vec<Offset> = plan.segments[segment + 1..].iter().map(|segment| segment.base).collect();
-            bytes_cut += plan.segments[segment + 1..].iter().map(|segment| segment.bytes.unwrap_or(0)).sum::<u64>();
-            for (name, _) in &recovery.files {
-                let of_segment = |name: SegmentName| {
-                    name.file != SegmentFile::ProducerSnapshot && removed.contains(&name.base_offset)
-                };
-                if SegmentName::parse(name).is_some_and(of_segment) {
-                    let file = names::fixed(log.dir, &log.home, name);
-                    dir.ask(&mut self.io, round, Purpose::Step, IoOp::Remove { file }, effects);
-                }
-            }
-            effects.notice(Level::Warn, cut_notice(log, bytes_cut, stranded));
-        }
-        // Of the snapshots those at the start of a segment stay, and the one at the end of the log.
-        for (name, _) in &recovery.files {
-            let Some(SegmentName { base_offset, file: SegmentFile::ProducerSnapshot, stage: Stage::Live }) =
-                SegmentName::parse(name)
-            else {
-                continue;
-            };
-            if log.segment_with_base(base_offset).is_some() || base_offset == log.log_end {
-                log.snapshots.push(base_offset);
-            } else {
-                let (round, file) = (dir.next_round(), names::fixed(log.dir, &log.home, name));
-                dir.ask(&mut self.io, round, Purpose::Step, IoOp::Remove { file }, effects);
-            }
-        }
-        let unflushed = !plan.is_clean() || recovery.entry.is_none();
-        if unflushed {
-            for at in plan.scan_segment..log.segments.len() {
-                let segment = &log.segments[at];
-                if segment.created {
-                    log.note_unsynced(segment.base, SegmentFile::Log);
-                }
-            }
-            log.disk.names_dirty = true;
-            log.disk.metadata_unsynced = recovery.entry.is_none() && !log.disk.metadata_missing;
-            dir.home_names_dirty |= recovery.entry.is_none();
-        }
-        let scanned: u64 = log.segments[plan.scan_segment..].iter().map(|segment| segment.bytes).sum();
-        log.unrecorded_bytes = scanned.saturating_sub(plan.scan_position);
-        log.written_end = log.log_end;
-        log.phase = Phase::Open;
-        dir.ends.note_bytes(log.unrecorded_bytes);
-        if unflushed {
-            dir.dirty.insert(partition);
-            dir.ends.note(partition, now.instant.after_ms(self.config.record_interval_ms));
-            // Even where nothing was scanned, the metadata file or a cut has to become durable.
-            self.stepped.insert(partition);
-        }
-        // What was let go of and is still there goes once the start is recorded again: after a crash, what the file of
-        // flushed ends says need not be durable.
-        log.let_go();
-        if !log.leaving.is_empty() {
-            dir.ends.note(partition, now.instant);
-        }
-        self.events.push_back(LogEvent::Opened { partition });
-        if log.advance_durable_end() {
-            self.events.push_back(LogEvent::Flushed { partition, durable_end: log.durable_end });
-        }
-        self.end_recovery(partition);
-    }
-
     fn read_fixed(&mut self, partition: TopicPartition, name: &str, length: u32, effects: &mut Effects) {
         let Some(log) = self.logs.get(&partition) else { return };
         let file = names::fixed(log.dir, &log.home, name);
@@ -559,121 +357,6 @@ impl LogStore {
         let asked = Asked { dir: file.dir, round: None, purpose: Purpose::Recover(partition) };
         self.io.ask(asked, IoOp::Read { file, position, length }, effects);
     }
-}
-
-impl Log {
-    /// Takes up the segments that are flushed.
-    fn take_plan(&mut self, plan: &Plan, entry: Option<&EndEntry>, now: Timestamp) {
-        self.segments = plan.segments[..plan.scan_segment].iter().map(|found| flushed_segment(found, now)).collect();
-        let found = &plan.segments[plan.scan_segment];
-        let mut active = if plan.scan_position > 0 { flushed_segment(found, now) } else { scanned_segment(found, now) };
-        active.bytes = plan.scan_position;
-        if let Some(entry) = entry {
-            self.producers = ProducerState::restore(&entry.producers);
-            active.first_timestamp = entry.first_timestamp;
-            active.max_timestamp = match entry.max_timestamp {
-                Some((timestamp, last_offset)) => MaxTimestamp::Known { timestamp, last_offset },
-                None => MaxTimestamp::None,
-            };
-        }
-        self.segments.push(active);
-        self.log_start = plan.log_start;
-        self.high_watermark = plan.log_start;
-        self.log_end = plan.scan_offset;
-        self.flushed_end = plan.scan_offset;
-        self.written_end = plan.scan_offset;
-        self.disk.home = Home::Made;
-    }
-
-    /// Notes the files that are neither the log's segments nor those with fixed names.
-    fn note_other_files(&mut self, files: &[FoundFile]) {
-        for (name, _) in files {
-            match SegmentName::parse(name).map(|name| name.file) {
-                Some(SegmentFile::Log | SegmentFile::OffsetIndex | SegmentFile::TimeIndex | SegmentFile::TxnIndex) => {}
-                None if **name == *leader_epoch_checkpoint::NAME => self.epochs_written = true,
-                None if **name == *names::PARTITION_METADATA => {}
-                None => self.other_files.push(name.clone()),
-                Some(SegmentFile::ProducerSnapshot) => {}
-            }
-        }
-    }
-
-    /// Takes up a batch that was scanned.
-    fn take_scanned(&mut self, header: &super::header::BatchHeader, batch: &[u8]) {
-        let interval = self.config.index_interval_bytes;
-        self.active().take_up(header, interval);
-        if header.leader_epoch >= LeaderEpoch(0) {
-            self.epochs_dirty |= self.epochs.assign(header.leader_epoch, header.base_offset);
-        }
-        self.take_up_producer(header, batch);
-        self.log_end = header.end();
-    }
-}
-
-/// A segment all of whose batches are flushed, as far as its files say.
-fn flushed_segment(found: &FoundSegment, now: Timestamp) -> Segment {
-    Segment {
-        bytes: found.bytes.unwrap_or(0),
-        created: found.bytes.is_some(),
-        max_timestamp: MaxTimestamp::Unknown,
-        index: SegmentIndex::on_disk(found.offset_index, found.time_index),
-        txn_index_created: found.txn_index.is_some(),
-        ..Segment::new(found.base, now)
-    }
-}
-
-/// A segment that is scanned from its start.
-fn scanned_segment(found: &FoundSegment, now: Timestamp) -> Segment {
-    let mut segment = Segment::new(found.base, now);
-    segment.created = found.bytes.is_some();
-    segment.index.offsets_created = found.offset_index.is_some();
-    segment.index.times_created = found.time_index.is_some();
-    segment
-}
-
-/// Cuts an index file to what is kept of it.
-#[expect(clippy::too_many_arguments, reason = "the parts of a store that it needs are borrowed one by one")]
-fn cut_file(
-    io: &mut super::io::IoTable,
-    dir: &mut Dir,
-    log: &Log,
-    base: Offset,
-    kind: SegmentFile,
-    length: Option<u64>,
-    kept: u64,
-    effects: &mut Effects,
-) {
-    if length.is_some_and(|length| length > kept) {
-        let round = dir.next_round();
-        let file = names::file(log.dir, &log.home, base, kind);
-        dir.ask(io, round, Purpose::Step, IoOp::Truncate { file, length: kept }, effects);
-    }
-}
-
-/// Gives a directory that belongs to no topic a name that says so. It is kept: who deletes data is a human.
-pub(super) fn put_aside(io: &mut super::io::IoTable, dir: &mut Dir, home: &str, owner: u128, effects: &mut Effects) {
-    let Some(name) = PartitionDir::parse(home) else { return };
-    let aside = PartitionDir { kind: DirKind::Stray(dir.unique(owner)), ..name }.format();
-    effects.notice(
-        Level::Warn,
-        format!("{home} in {} belongs to no topic that is known; it is kept as {aside}", dir.path),
-    );
-    let round = dir.next_round();
-    let (from, to) = (FileName::new(dir.index, home), FileName::new(dir.index, &aside));
-    dir.ask(io, round, Purpose::Step, IoOp::Rename { from, to }, effects);
-    dir.home_names_dirty = true;
-}
-
-fn cut_notice(log: &Log, bytes: u64, stranded: Stranded) -> String {
-    let mut text = format!(
-        "partition {} ends at offset {}: {bytes} bytes behind it were never acknowledged and are cut",
-        log.home, log.log_end
-    );
-    if stranded.batches > 0 {
-        let behind = format!("; among them {} whole batches of {} bytes", stranded.batches, stranded.bytes);
-        text.push_str(&behind);
-    }
-    text
 }
 
 /// The partition's directory, without any file of it: a name to group by.

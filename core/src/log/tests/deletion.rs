@@ -61,6 +61,11 @@ fn a_log_can_be_deleted_at_any_moment() {
         }
         world.store.delete(world.now, partition(0), &mut world.effects);
         world.settle();
+        world.open(partition(1), &CONFIG());
+        world.commit(partition(1), &BatchSpec::new(1, 0).build());
+        assert_eq!(world.store.durable_end(partition(1)), Ok(Offset(1)), "rounds go on after {completed}");
+        world.store.delete(world.now, partition(1), &mut world.effects);
+        world.settle();
         world.wait_ms(1000);
         let left: Vec<_> = world.disk.paths().into_iter().filter(|path| path.contains("orders")).collect();
         assert_eq!(left, Vec::<&str>::new(), "after {completed}");

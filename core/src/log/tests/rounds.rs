@@ -142,3 +142,10 @@ fn a_failed_operation_takes_the_directory_offline_for_good() {
         }
     }
 }
+
+#[test]
+fn an_idle_log_takes_little_memory() {
+    use crate::log::log::Log;
+    use crate::log::segment::Segment;
+    assert!(size_of::<Log>() + size_of::<Segment>() <= 1200, "{} + {}", size_of::<Log>(), size_of::<Segment>());
+}
