@@ -107,7 +107,7 @@ impl Properties {
 }
 
 fn is_white(character: char) -> bool {
-    matches!(character, ' ' | '\t' | '\u{c}' | '\r')
+    matches!(character, ' ' | '\t' | '\u{c}')
 }
 
 /// Whether the last character is a backslash that is not itself escaped.

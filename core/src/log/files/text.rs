@@ -6,7 +6,8 @@ use alloc::string::String;
 /// The version of every checkpoint file.
 const VERSION: i32 = 0;
 
-/// The lines of `text` with the byte at which each starts. A line ends with `\n` or `\r\n`; the last one may lack it.
+/// The lines of `text` with the byte at which each starts. As in Java, a line ends
+/// with `\n`, `\r` or both; the last one may lack it.
 pub(super) struct Lines<'a> {
     text: &'a str,
     position: usize,
@@ -29,9 +30,11 @@ impl<'a> Iterator for Lines<'a> {
         if rest.is_empty() {
             return None;
         }
-        let (line, taken) = rest.split_once('\n').map_or((rest, rest.len()), |(line, _)| (line, line.len() + 1));
-        self.position += taken;
-        Some((start, line.strip_suffix('\r').unwrap_or(line)))
+        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let (line, terminated) = rest.split_at_checked(end)?;
+        let terminator = if terminated.starts_with("\r\n") { 2 } else { terminated.len().min(1) };
+        self.position += end + terminator;
+        Some((start, line))
     }
 }
 

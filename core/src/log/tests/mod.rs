@@ -4,6 +4,7 @@ mod append;
 mod deletion;
 mod disk;
 mod model;
+mod producer_model;
 mod producers;
 mod read;
 mod recovery;
