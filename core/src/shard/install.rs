@@ -62,7 +62,10 @@ impl Shard {
         let partition = TopicPartition { topic: topic.id, partition: index };
         let place = image.replicas.iter().position(|replica| *replica == self.node.node_id);
         let Some(place) = place.filter(|_| partition.shard(self.shards) == self.shard) else { return };
-        if !self.replicas.leads(partition) {
+        if self.replicas.leads(partition) {
+            // There is nothing to tell a log that is not there.
+            let _ = self.store.configure(partition, topic.config.clone());
+        } else {
             let dir = image.directories.get(place).and_then(|id| self.directory(id)).unwrap_or(LogDirIndex(0));
             self.store.open(now, partition, &topic.name, dir, topic.config.clone(), effects);
             let waits = !self.is_settled(partition);
@@ -104,7 +107,7 @@ impl Shard {
             waiting.remove(&partition);
         }
         self.lead_coordinators(now, effects);
-        self.opened_logs(effects);
+        self.opened_logs(now, effects);
     }
 
     /// More of a log is durable: for one that was recovered it may be all that was found of it.
@@ -128,10 +131,22 @@ impl Shard {
         }
     }
 
+    /// What lies in the directories and belongs to no partition of the image is put aside.
+    fn put_strays_aside(&mut self, now: Now, effects: &mut Effects) {
+        let mut known: BTreeSet<(Arc<str>, TopicPartition)> = BTreeSet::new();
+        known.insert(("__cluster_metadata".into(), TopicPartition::CLUSTER_METADATA));
+        for topic in self.image.topics.values() {
+            let partition = |index: &PartitionIndex| TopicPartition { topic: topic.id, partition: *index };
+            known.extend(topic.partitions.keys().map(|index| (topic.name.clone(), partition(index))));
+        }
+        self.store.strays(now, &known, effects);
+    }
+
     /// Serves, once all logs are open.
-    pub(super) fn opened_logs(&mut self, effects: &mut Effects) {
+    pub(super) fn opened_logs(&mut self, now: Now, effects: &mut Effects) {
         if matches!(&self.stage, Stage::Opening(waiting) if waiting.is_empty()) {
             self.stage = Stage::Serving;
+            self.put_strays_aside(now, effects);
             effects.push(Effect::Ready);
         }
     }

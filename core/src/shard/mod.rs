@@ -180,7 +180,7 @@ impl Shard {
             },
             Event::JobDone { job, output } => self.job_done(now, job, output, effects),
             Event::FromShard { from, message } => self.receive(now, from, Message::unwrap(message), effects),
-            Event::Shutdown => self.shutdown(effects),
+            Event::Shutdown => self.shutdown(now, effects),
         }
     }
 
@@ -217,7 +217,7 @@ impl Shard {
                 self.directories = directories;
                 self.stage = Stage::Opening(BTreeSet::new());
                 self.install(now, image, effects);
-                self.opened_logs(effects);
+                self.opened_logs(now, effects);
             }
             Message::Image(image) => self.install(now, image, effects),
             Message::Installed(end) => self.installed(now, from, end, effects),
@@ -240,14 +240,22 @@ impl Shard {
         }
     }
 
-    fn shutdown(&mut self, effects: &mut Effects) {
+    /// Begins to stop in order: no client is served any more, and everything is made durable.
+    fn shutdown(&mut self, now: Now, effects: &mut Effects) {
         if matches!(self.stage, Stage::Stopping | Stage::Stopped) {
             return;
         }
         self.stage = Stage::Stopping;
         let open: Vec<ConnectionId> = self.connections.iter().map(|(id, _)| id).collect();
         open.into_iter().for_each(|id| self.connections.close(id, effects));
-        self.stage = Stage::Stopped;
-        effects.push(Effect::Stopped);
+        self.store.shutdown(now);
+    }
+
+    /// All logs are flushed and closed.
+    fn logs_closed(&mut self, effects: &mut Effects) {
+        if self.stage == Stage::Stopping {
+            self.stage = Stage::Stopped;
+            effects.push(Effect::Stopped);
+        }
     }
 }

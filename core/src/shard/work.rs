@@ -60,7 +60,8 @@ impl Shard {
                 self.log_opened(now, *partition, effects);
             }
             LogEvent::Flushed { partition, .. } => self.log_flushed(now, *partition, effects),
-            LogEvent::Read { .. } | LogEvent::Lookup { .. } | LogEvent::RecordsDeleted { .. } | LogEvent::Closed => {}
+            LogEvent::Read { .. } | LogEvent::Lookup { .. } | LogEvent::RecordsDeleted { .. } => {}
+            LogEvent::Closed => self.logs_closed(effects),
         }
         self.with_replicas(now, effects, |replicas, work| replicas.log_event(work, event));
     }
