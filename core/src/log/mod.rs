@@ -36,7 +36,6 @@ mod index;
 mod io;
 #[expect(clippy::module_inception, reason = "the log of one partition is the noun")]
 mod log;
-mod metadata;
 mod names;
 mod outcome;
 mod producer;

@@ -221,7 +221,7 @@ impl Out<'_> {
         if core::mem::take(&mut log.disk.metadata_missing) {
             let file = names::fixed(log.dir, &log.home, names::PARTITION_METADATA);
             self.create(log, round, file.clone());
-            let parts = alloc::vec![Bytes::from(super::metadata::encode(log.partition.topic))];
+            let parts = alloc::vec![Bytes::from(super::files::partition_metadata::encode(log.partition.topic))];
             let write = IoOp::Write { file: file.clone(), position: FilePosition(0), parts };
             self.ask(round, Purpose::Step, write);
             self.ask(round, Purpose::Step, IoOp::Sync { file });

@@ -1,11 +1,12 @@
 //! Making log directories ready and finding out whose they are, one operation after the other.
 
-use super::files::{MetaProperties, QuorumState};
 use super::records::first_snapshot;
 use super::replace::Replace;
 use crate::effect::{Effect, Effects, IoOp};
 use crate::event::{FoundDir, FoundFiles, IoOutput, IoResult};
-use crate::ids::{FileName, FilePosition, IoId, IoOwner, LogDirIndex, NodeId, Timestamp};
+use crate::ids::{FileName, FilePosition, IoId, IoOwner, LeaderEpoch, LogDirIndex, NodeId, Timestamp};
+use crate::log::files::meta_properties::{self, MetaProperties};
+use crate::log::files::quorum_state::{self, QuorumState};
 use crate::rng::{Purpose, Seed};
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -14,7 +15,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use grete_protocol::wire::Uuid;
 
-const META_PROPERTIES: &str = "meta.properties";
+const META_PROPERTIES: &str = meta_properties::NAME;
 const METADATA_DIR: &str = "__cluster_metadata-0";
 const FIRST_SNAPSHOT: &str = "__cluster_metadata-0/00000000000000000000-0000000000.checkpoint";
 const QUORUM_STATE: &str = "__cluster_metadata-0/quorum-state";
@@ -203,7 +204,10 @@ impl Boot {
             }
             Step::WriteQuorumState => {
                 self.epoch += 1;
-                let state = QuorumState { leader_id: self.node.0, leader_epoch: self.epoch };
+                // The voters are in the first snapshot, so that this is the version that goes with them.
+                let version = quorum_state::Version::V1;
+                let leader_epoch = LeaderEpoch(self.epoch);
+                let state = QuorumState { leader_epoch, leader: Some(self.node), voted: None, version };
                 self.replace(0, QUORUM_STATE, state.encode().into());
                 None
             }
@@ -215,19 +219,24 @@ impl Boot {
         let seed = self.seed;
         let cluster_id =
             self.cluster_id.get_or_insert_with(|| Uuid(seed.uuid(Purpose::ClusterId, b"", 0)).to_string()).clone();
-        let directory_id = Uuid(seed.uuid(Purpose::DirectoryId, &(at as u64).to_be_bytes(), 0));
+        MetaProperties::new(cluster_id, self.node, self.new_directory_id(at))
+    }
+
+    fn new_directory_id(&mut self, at: usize) -> Uuid {
+        let id = Uuid(self.seed.uuid(Purpose::DirectoryId, &(at as u64).to_be_bytes(), 0));
         if let Some(dir) = self.dirs.get_mut(at) {
-            dir.directory = Some(directory_id);
+            dir.directory = Some(id);
         }
-        MetaProperties { cluster_id, node_id: self.node.0, directory_id }
+        id
     }
 
     fn read(&mut self, step: &Step, bytes: &[u8]) -> Result<(), String> {
         match step {
             Step::ReadMeta(at) => {
                 let path = self.dirs.get(*at).map_or("", |dir| &dir.found.path);
-                let meta = MetaProperties::decode(bytes).map_err(|reason| format!("{path}: {reason}"))?;
-                if meta.node_id != self.node.0 {
+                let mut meta =
+                    MetaProperties::decode(bytes).map_err(|error| format!("{path}/{META_PROPERTIES}: {error}"))?;
+                if meta.node_id != self.node {
                     let (theirs, ours) = (meta.node_id, self.node);
                     return Err(format!("{path} belongs to the node {theirs}, and node.id is {ours}"));
                 }
@@ -235,13 +244,20 @@ impl Boot {
                 if *ours != meta.cluster_id {
                     return Err(format!("{path} belongs to the cluster {}, another to {ours}", meta.cluster_id));
                 }
-                if let Some(dir) = self.dirs.get_mut(*at) {
-                    dir.directory = Some(meta.directory_id);
+                match (meta.directory_id, self.dirs.get_mut(*at)) {
+                    (Some(id), Some(dir)) => dir.directory = Some(id),
+                    (None, Some(_)) => {
+                        // Directories from before KIP-858 get their id now.
+                        meta.directory_id = Some(self.new_directory_id(*at));
+                        self.replace(*at as u16, META_PROPERTIES, meta.encode().into());
+                    }
+                    (_, None) => {}
                 }
                 Ok(())
             }
             Step::ReadQuorumState => {
-                self.epoch = QuorumState::decode(bytes)?.leader_epoch.max(0);
+                let state = QuorumState::decode(bytes).map_err(|error| format!("{QUORUM_STATE}: {error}"))?;
+                self.epoch = state.leader_epoch.0;
                 Ok(())
             }
             Step::WriteMeta(_)

@@ -9,7 +9,6 @@
 //! 3. A directory that was made ready halfway is made ready again from where it stands: each file is there whole or not.
 
 mod boot;
-mod files;
 mod records;
 mod replace;
 

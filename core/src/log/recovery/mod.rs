@@ -21,6 +21,7 @@ pub(super) use plan::FoundFile;
 
 use super::ends_file::EndEntry;
 use super::files::leader_epoch_checkpoint;
+use super::files::partition_metadata;
 use super::files::segment_name::SegmentFile;
 use super::io::{Asked, Purpose};
 use super::log::Phase;
@@ -166,12 +167,12 @@ impl LogStore {
             }
         };
         match recovery.step {
-            Step::Identity => match super::metadata::decode(&bytes) {
-                Some(topic) if topic == partition.topic => self.plan(partition, now, effects),
-                Some(topic) => self.not_ours(partition, Some(topic), now, effects),
+            Step::Identity => match partition_metadata::decode(&bytes) {
+                Ok(topic) if topic == partition.topic => self.plan(partition, now, effects),
+                Ok(topic) => self.not_ours(partition, Some(topic), now, effects),
                 // Its bytes never became durable, and nothing is acknowledged before.
-                None if bytes.iter().all(|byte| *byte == 0) => self.not_ours(partition, None, now, effects),
-                None => self.set_aside(partition, "its partition.metadata is not readable"),
+                Err(_) if bytes.iter().all(|byte| *byte == 0) => self.not_ours(partition, None, now, effects),
+                Err(error) => self.set_aside(partition, &format!("its partition.metadata is not readable: {error}")),
             },
             Step::Epochs => {
                 self.take_epochs(partition, &bytes, effects);
