@@ -4,9 +4,9 @@
 //! is left of that by a crash is removed at the next start; where not even the new name became durable, the directory belongs
 //! to no topic that is known then, and [`LogStore::strays`] puts it aside.
 
-use super::files::leader_epoch_checkpoint;
 use super::files::partition_dir::{DirKind, PartitionDir};
 use super::files::segment_name::{SegmentFile, SegmentName, Stage};
+use super::files::{leader_epoch_checkpoint, partition_metadata};
 use super::io::{Asked, Purpose};
 use super::log::{Home, Log};
 use super::names;
@@ -215,7 +215,7 @@ impl Log {
             names.push(SegmentName::live(*offset, SegmentFile::ProducerSnapshot).format().into());
         }
         if !self.disk.metadata_missing {
-            names.push(names::PARTITION_METADATA.into());
+            names.push(partition_metadata::NAME.into());
         }
         if self.epochs_written {
             names.push(leader_epoch_checkpoint::NAME.into());

@@ -6,8 +6,6 @@ use crate::ids::{FileName, LogDirIndex, Offset, PartitionIndex, ShardId};
 use alloc::format;
 use alloc::sync::Arc;
 
-pub(super) const PARTITION_METADATA: &str = "partition.metadata";
-
 /// The start of the names of the flushed-ends files of a directory; a shard's number follows.
 const FLUSHED_ENDS: &str = "grete-flushed-";
 

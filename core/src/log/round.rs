@@ -5,8 +5,8 @@
 //! What comes meanwhile joins the next one, which begins with the end of the step in which this one ended.
 
 use super::dir::Dir;
-use super::files::leader_epoch_checkpoint;
 use super::files::segment_name::SegmentFile;
+use super::files::{leader_epoch_checkpoint, partition_metadata};
 use super::io::{IoTable, Purpose, RoundNumber};
 use super::log::{Home, Log, Phase, WriteUnderWay};
 use super::names;
@@ -219,9 +219,9 @@ impl Out<'_> {
             self.ask(round, purpose, IoOp::Write { file, position: pending.position, parts: pending.parts });
         }
         if core::mem::take(&mut log.disk.metadata_missing) {
-            let file = names::fixed(log.dir, &log.home, names::PARTITION_METADATA);
+            let file = names::fixed(log.dir, &log.home, partition_metadata::NAME);
             self.create(log, round, file.clone());
-            let parts = alloc::vec![Bytes::from(super::files::partition_metadata::encode(log.partition.topic))];
+            let parts = alloc::vec![Bytes::from(partition_metadata::encode(log.partition.topic))];
             let write = IoOp::Write { file: file.clone(), position: FilePosition(0), parts };
             self.ask(round, Purpose::Step, write);
             self.ask(round, Purpose::Step, IoOp::Sync { file });
@@ -296,7 +296,7 @@ impl Out<'_> {
             self.ask(round, Purpose::Step, IoOp::Sync { file });
         }
         if core::mem::take(&mut log.disk.metadata_unsynced) {
-            let file = names::fixed(log.dir, &log.home, names::PARTITION_METADATA);
+            let file = names::fixed(log.dir, &log.home, partition_metadata::NAME);
             self.ask(round, Purpose::Step, IoOp::Sync { file });
         }
         if !log.disk.names_dirty {

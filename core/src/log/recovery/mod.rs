@@ -20,9 +20,8 @@ pub(super) use finish::put_aside;
 pub(super) use plan::FoundFile;
 
 use super::ends_file::EndEntry;
-use super::files::leader_epoch_checkpoint;
-use super::files::partition_metadata;
 use super::files::segment_name::SegmentFile;
+use super::files::{leader_epoch_checkpoint, partition_metadata};
 use super::io::{Asked, Purpose};
 use super::log::Phase;
 use super::names;
@@ -134,7 +133,7 @@ impl LogStore {
     /// Finds out whose directory it is.
     fn identify(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
         let Some(recovery) = self.recoveries.under_way.get(&partition) else { return };
-        let metadata = recovery.files.iter().find(|(name, _)| &**name == names::PARTITION_METADATA);
+        let metadata = recovery.files.iter().find(|(name, _)| &**name == partition_metadata::NAME);
         match (&recovery.entry, metadata) {
             // There is one metadata log, and others keep files in its directory before it is there.
             _ if partition == TopicPartition::CLUSTER_METADATA => self.plan(partition, now, effects),
@@ -142,7 +141,7 @@ impl LogStore {
             (Some(_), _) => self.plan(partition, now, effects),
             (None, Some((_, length))) => {
                 let length = (*length).min(u64::from(LOG_READ_BYTES_MAX)) as u32;
-                self.read_fixed(partition, names::PARTITION_METADATA, length, effects);
+                self.read_fixed(partition, partition_metadata::NAME, length, effects);
             }
             // Nothing was acknowledged before this file was durable; and the rest may be an older topic's.
             (None, None) => self.not_ours(partition, None, now, effects),
@@ -172,7 +171,9 @@ impl LogStore {
                 Ok(topic) => self.not_ours(partition, Some(topic), now, effects),
                 // Its bytes never became durable, and nothing is acknowledged before.
                 Err(_) if bytes.iter().all(|byte| *byte == 0) => self.not_ours(partition, None, now, effects),
-                Err(error) => self.set_aside(partition, &format!("its partition.metadata is not readable: {error}")),
+                Err(error) => {
+                    self.set_aside(partition, &format!("its partition.metadata is not readable: {error}"));
+                }
             },
             Step::Epochs => {
                 self.take_epochs(partition, &bytes, effects);
@@ -255,7 +256,7 @@ impl LogStore {
         let plan = &recovery.plan;
         log.take_plan(plan, recovery.entry.as_ref(), now.wall);
         log.note_other_files(&recovery.files);
-        log.disk.metadata_missing = !recovery.files.iter().any(|(name, _)| &**name == names::PARTITION_METADATA);
+        log.disk.metadata_missing = !recovery.files.iter().any(|(name, _)| &**name == partition_metadata::NAME);
         (recovery.segment, recovery.position) = (plan.scan_segment, plan.scan_position);
         recovery.step = Step::Epochs;
         for name in plan.leftovers.clone() {

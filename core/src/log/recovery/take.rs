@@ -4,12 +4,11 @@ use super::FoundFile;
 use super::plan::{FoundSegment, Plan};
 use crate::ids::{LeaderEpoch, Timestamp};
 use crate::log::ends_file::EndEntry;
-use crate::log::files::leader_epoch_checkpoint;
 use crate::log::files::segment_name::{SegmentFile, SegmentName};
+use crate::log::files::{leader_epoch_checkpoint, partition_metadata};
 use crate::log::header::BatchHeader;
 use crate::log::index::SegmentIndex;
 use crate::log::log::{Home, Log};
-use crate::log::names;
 use crate::log::producer::ProducerState;
 use crate::log::segment::{MaxTimestamp, Segment};
 
@@ -43,7 +42,7 @@ impl Log {
             match SegmentName::parse(name).map(|name| name.file) {
                 Some(SegmentFile::Log | SegmentFile::OffsetIndex | SegmentFile::TimeIndex | SegmentFile::TxnIndex) => {}
                 None if **name == *leader_epoch_checkpoint::NAME => self.epochs_written = true,
-                None if **name == *names::PARTITION_METADATA => {}
+                None if **name == *partition_metadata::NAME => {}
                 None => self.other_files.push(name.clone()),
                 Some(SegmentFile::ProducerSnapshot) => {}
             }

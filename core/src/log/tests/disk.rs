@@ -201,6 +201,13 @@ impl Disk {
         *file.durable.borrow_mut() = file.bytes.clone();
     }
 
+    pub(super) fn put(&mut self, path: &str, bytes: Vec<u8>) {
+        let file = File { durable: Arc::default(), bytes };
+        *file.durable.borrow_mut() = file.bytes.clone();
+        self.durable_names.insert(path.into(), Durable::File(file.durable.clone()));
+        self.files.insert(path.into(), file);
+    }
+
     pub(super) fn remove(&mut self, path: &str) {
         self.files.remove(path).expect("the file is there");
         self.durable_names.remove(path);

@@ -8,6 +8,7 @@ mod producer_model;
 mod producers;
 mod read;
 mod recovery;
+mod rot;
 mod rounds;
 mod search;
 mod shutdown;
