@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use grete_protocol::ErrorCode;
 use grete_protocol::records::{
-    self, BatchHeader, Compression, CompressionType, InvalidBatch, ProduceRules, Storing, recompress, validate,
+    self, BatchHeader, Compression, CompressionType, InvalidBatch, InvalidRecord, ProduceRules, Storing, recompress,
+    validate,
 };
 
 /// One batch to be validated.
@@ -46,8 +47,19 @@ pub struct Rejected {
     pub error: ErrorCode,
     /// What to tell people.
     pub message: Option<String>,
-    /// The records at fault: their index in the batch and what is wrong with them.
-    pub record_errors: Vec<(i32, Option<String>)>,
+    /// The records at fault.
+    pub record_errors: RecordErrors,
+    /// Whether Kafka has its log refuse such a batch, and not what comes before it.
+    pub by_log: bool,
+}
+
+/// Records at fault: the first of them, and how many there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordErrors {
+    /// The first ones.
+    pub first: Vec<InvalidRecord>,
+    /// All of them.
+    pub count: usize,
 }
 
 impl Rules {
@@ -130,14 +142,32 @@ impl Validation {
 
 impl Rejected {
     fn with(error: ErrorCode, message: String) -> Self {
-        Self { error, message: Some(message), record_errors: Vec::new() }
+        Self { error, message: Some(message), record_errors: RecordErrors::default(), by_log: true }
     }
 }
 
 impl From<InvalidBatch> for Rejected {
     fn from(invalid: InvalidBatch) -> Self {
         let error = ErrorCode::from_code(invalid.error_code()).unwrap_or(ErrorCode::InvalidRecord);
-        let record_errors = invalid.record_errors().iter().map(|record| (record.index, Some(record.kind.to_string())));
-        Self { error, message: Some(invalid.to_string()), record_errors: record_errors.collect() }
+        let by_log = match &invalid {
+            InvalidBatch::Empty
+            | InvalidBatch::MoreThanOne(_)
+            | InvalidBatch::Batch(_)
+            | InvalidBatch::TooLarge { .. } => false,
+            InvalidBatch::BaseOffset(_)
+            | InvalidBatch::OffsetRange { .. }
+            | InvalidBatch::Control
+            | InvalidBatch::Sequence(_)
+            | InvalidBatch::ProducerEpoch(_)
+            | InvalidBatch::Transactional
+            | InvalidBatch::Records(_)
+            | InvalidBatch::RecordErrors { .. } => true,
+        };
+        let message = Some(invalid.to_string());
+        let record_errors = match invalid {
+            InvalidBatch::RecordErrors { errors, count, .. } => RecordErrors { first: errors, count },
+            _ => RecordErrors::default(),
+        };
+        Self { error, message, record_errors, by_log }
     }
 }

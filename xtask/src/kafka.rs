@@ -58,7 +58,7 @@ impl Server {
     pub(crate) fn start_grete(purpose: &str, binary: &Path) -> Result<Server, String> {
         let (directory, port) = prepare(&format!("{purpose}-grete"))?;
         let mut command = Command::new(binary);
-        command.arg(directory.join("server.properties"));
+        command.arg("--config").arg(directory.join("server.properties"));
         Server::start(command, directory, port)
     }
 

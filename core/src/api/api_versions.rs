@@ -7,6 +7,9 @@ use grete_protocol::messages::api_versions_request::ApiVersionsRequest;
 use grete_protocol::messages::api_versions_response::{ApiVersion, ApiVersionsResponse};
 use grete_protocol::wire::Message;
 
+/// The first version whose clients can read of a feature that it begins at level 0 (KIP-1022).
+const FEATURES_FROM_ZERO: i16 = 4;
+
 /// Answers an ApiVersions.
 pub(crate) fn begin(front: &mut Front<'_>, mut request: Request) -> Begun {
     if !ApiVersionsRequest::VERSIONS.contains(request.version) || request.version > table_max() {
@@ -26,6 +29,9 @@ pub(crate) fn begin(front: &mut Front<'_>, mut request: Request) -> Begun {
     }
     let mut response = ApiVersionsResponse { api_keys: TABLE.iter().map(entry).collect(), ..Default::default() };
     front.image.features.describe(&mut response, 1);
+    if request.version < FEATURES_FROM_ZERO {
+        response.supported_features.retain(|feature| feature.min_version > 0);
+    }
     answer(&request, &response)
 }
 

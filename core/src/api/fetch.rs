@@ -11,6 +11,7 @@ use crate::fetch::{FetchPartition, Session, SessionEpoch, SessionError, SessionI
 use crate::ids::{Offset, PartitionIndex, ShardId, TopicId, TopicPartition};
 use crate::limits::FETCH_BYTES_MAX;
 use crate::log::StoredBatch;
+use crate::metadata::PartitionImage;
 use crate::replica::{self, ReadCall, ReadItem, ReadResult, WatchItem};
 use crate::rng::Purpose;
 use crate::time::Instant;
@@ -20,11 +21,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use grete_protocol::ErrorCode;
-use grete_protocol::messages::fetch_request::FetchRequest;
+use grete_protocol::messages::fetch_request::{FetchRequest, FetchTopic};
 use grete_protocol::messages::fetch_response::{
     AbortedTransaction, EpochEndOffset, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
 };
 use grete_protocol::wire::{BrokerId, Message, ProducerId, Records, Uuid};
+
+/// The first version whose answers say who leads a partition (KIP-951).
+const CURRENT_LEADER_FROM: i16 = 16;
 
 /// A Fetch under way.
 #[derive(Clone, Debug)]
@@ -32,6 +36,8 @@ pub(crate) struct Gather {
     request: Request,
     session: SessionUse,
     read_committed: bool,
+    /// The broker that wants to follow; consumers say a negative one.
+    replica: i32,
     min_bytes: usize,
     bytes_max: usize,
     /// When it is answered with what there is.
@@ -74,6 +80,7 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
     let mut gather = Gather {
         session: SessionUse::None,
         read_committed: body.isolation_level == 1,
+        replica: if request.version >= 15 { body.replica_state.replica_id.0 } else { body.replica_id.0 },
         min_bytes: (body.min_bytes.max(0) as usize).min(bytes_max),
         bytes_max,
         deadline: front.now.instant.after_ms(wait_ms),
@@ -81,6 +88,10 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
         stage: Stage::Seeking { asked: 0 },
         request: request.clone(),
     };
+    if !matches!(body.isolation_level, 0..=1) {
+        let next = gather.refuse_whole(&body, ErrorCode::UnknownServerError)?;
+        return Ok((super::Gather::Fetch(gather), next));
+    }
     let (id, epoch) = (SessionId(body.session_id), SessionEpoch(body.session_epoch));
     let next = if epoch == SessionEpoch::INITIAL || epoch == SessionEpoch::FINAL {
         // Whoever starts over gives up the session that it names.
@@ -224,6 +235,9 @@ impl Gather {
         for (_, wanted, resolved) in &self.wanted {
             match resolved {
                 Err(error) => scatter.push_done(ReadResult::failed(*error)),
+                Ok(partition) if !may_read(front, *partition, self.replica) => {
+                    scatter.push_done(ReadResult::failed(ErrorCode::NotLeaderOrFollower));
+                }
                 Ok(partition) => {
                     let item = ReadItem {
                         partition: *partition,
@@ -279,16 +293,38 @@ impl Gather {
         Ok(Next::Answer(encode(&self.request, &response)?))
     }
 
+    /// Refuses a request of which nothing can be served: up to version 12 in each of its partitions, too.
+    fn refuse_whole(&self, body: &FetchRequest<'_>, error: ErrorCode) -> Result<Next, Refusal> {
+        let mut response = FetchResponse { error_code: error.code(), ..Default::default() };
+        if self.request.version < 13 {
+            let partition = |partition| PartitionData {
+                partition_index: partition,
+                error_code: error.code(),
+                high_watermark: -1,
+                records: Some(Records::Parts(Vec::new())),
+                ..Default::default()
+            };
+            let topic = |topic: &FetchTopic<'_>| FetchableTopicResponse {
+                topic: grete_protocol::wire::TopicName::from(String::from(topic.topic.as_str())),
+                partitions: topic.partitions.iter().map(|at| partition(at.partition)).collect(),
+                ..Default::default()
+            };
+            response.responses = body.topics.iter().map(topic).collect();
+        }
+        Ok(Next::Answer(encode(&self.request, &response)?))
+    }
+
     fn finish(&mut self, front: &mut Front<'_>, results: Vec<ReadResult>) -> Result<Next, Refusal> {
         let mut room = Room { left: self.bytes_max, empty: true };
         let mut topics: Vec<FetchableTopicResponse<'_>> = Vec::new();
         let wanted = core::mem::take(&mut self.wanted);
+        let mode = (self.request.version, self.read_committed);
         for ((partition, wanted, resolved), mut result) in wanted.iter().zip(results) {
             room.fit(&mut result.batches, wanted.bytes_max.max(0) as usize);
             if !self.is_news(front, partition, &result) {
                 continue;
             }
-            let data = partition_data(front, partition.partition, *resolved, result);
+            let data = partition_data(front, partition.partition, *resolved, mode, result);
             match topics.last_mut().filter(|topic| is_same(topic, &partition.topic)) {
                 Some(topic) => topic.partitions.push(data),
                 None => topics.push(topic_response(&partition.topic, data)),
@@ -348,6 +384,7 @@ fn partition_data(
     front: &Front<'_>,
     index: PartitionIndex,
     resolved: Resolved,
+    (version, read_committed): (i16, bool),
     result: ReadResult,
 ) -> PartitionData<'static> {
     let aborted = |(producer_id, first_offset): (crate::ids::ProducerId, Offset)| AbortedTransaction {
@@ -362,7 +399,12 @@ fn partition_data(
         high_watermark: result.high_watermark.0,
         last_stable_offset: result.last_stable_offset.0,
         log_start_offset: result.log_start_offset.0,
-        aborted_transactions: (!result.aborted.is_empty()).then(|| result.aborted.into_iter().map(aborted).collect()),
+        // As Kafka has it: a list where the log says so, or where there is no log to say anything.
+        aborted_transactions: match (resolved, result.error) {
+            (Err(_), _) => Some(Vec::new()),
+            (Ok(_), ErrorCode::None) if read_committed => Some(result.aborted.into_iter().map(aborted).collect()),
+            (Ok(_), _) => None,
+        },
         records: Some(Records::Parts(parts)),
         ..Default::default()
     };
@@ -370,7 +412,8 @@ fn partition_data(
         data.diverging_epoch = EpochEndOffset { epoch: epoch.0, end_offset: end_offset.0, ..Default::default() };
     }
     // KIP-951: who has the wrong leader learns of the right one at once.
-    let misled = matches!(result.error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
+    let misled = version >= CURRENT_LEADER_FROM
+        && matches!(result.error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
     if let Some(leader) = resolved.ok().filter(|_| misled).and_then(|partition| front.image.partition(partition)) {
         data.current_leader = LeaderIdAndEpoch {
             leader_id: BrokerId(leader.leader.0),
@@ -397,21 +440,27 @@ fn is_same(response: &FetchableTopicResponse<'_>, topic: &TopicName) -> bool {
     }
 }
 
-/// The partitions that a request names, with what it wants of them.
+/// The partitions that a request names, with what it wants of them. What stands twice is wanted as it stands last.
 fn requested(body: &FetchRequest<'_>, by_id: bool) -> Vec<(FetchPartition, Wanted)> {
-    let mut requested = Vec::new();
+    let mut requested: Vec<(FetchPartition, Wanted)> = Vec::new();
+    let mut places = BTreeMap::new();
     for topic in &body.topics {
         let name = topic_name(by_id, topic.topic.as_str(), topic.topic_id);
         for partition in &topic.partitions {
             let wanted = Wanted {
                 fetch_offset: Offset(partition.fetch_offset),
                 bytes_max: partition.partition_max_bytes,
-                current_leader_epoch: partition.current_leader_epoch,
+                // Whatever is negative says nothing here; other APIs take only -1 for that.
+                current_leader_epoch: partition.current_leader_epoch.max(-1),
                 last_fetched_epoch: partition.last_fetched_epoch,
                 log_start_offset: Offset(partition.log_start_offset),
             };
-            let partition = PartitionIndex(partition.partition);
-            requested.push((FetchPartition { topic: name.clone(), partition }, wanted));
+            let partition = FetchPartition { topic: name.clone(), partition: PartitionIndex(partition.partition) };
+            let place = *places.entry(partition.clone()).or_insert(requested.len());
+            match requested.get_mut(place) {
+                Some((_, earlier)) => *earlier = wanted,
+                None => requested.push((partition, wanted)),
+            }
         }
     }
     requested
@@ -440,6 +489,12 @@ fn resolve(front: &Front<'_>, partition: &FetchPartition) -> Resolved {
     let exists = topic.partitions.contains_key(&partition.partition);
     let found = TopicPartition { topic: topic.id, partition: partition.partition };
     exists.then_some(found).ok_or(ErrorCode::UnknownTopicOrPartition)
+}
+
+/// Whether whoever asks may read a partition here: a consumer, or a broker that follows it.
+fn may_read(front: &Front<'_>, partition: TopicPartition, replica: i32) -> bool {
+    let follows = |image: &PartitionImage| image.leader.0 != replica && image.replicas.iter().any(|id| id.0 == replica);
+    replica < 0 || front.image.partition(partition).is_some_and(follows)
 }
 
 const fn session_error(error: SessionError) -> ErrorCode {

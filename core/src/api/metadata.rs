@@ -14,7 +14,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use grete_protocol::ErrorCode;
-use grete_protocol::messages::metadata_request::MetadataRequest;
+use grete_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use grete_protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -110,13 +110,10 @@ fn answer(front: &Front<'_>, request: &Request, failed: &BTreeMap<String, ErrorC
     Ok(Next::Answer(encode(request, &response)?))
 }
 
-/// Versions 10 and 11 have topic ids in their format, but clients must not use them yet.
+/// Why nothing is answered: a topic that is named in a way that the version does not have.
 fn refuse_whole(request: &Request, body: &MetadataRequest<'_>) -> Option<MetadataResponse<'static>> {
-    if !(10..=11).contains(&request.version) {
-        return None;
-    }
     let topics = body.topics.as_ref()?;
-    if topics.iter().all(|topic| topic.name.is_some() && topic.topic_id == Uuid::ZERO) {
+    if topics.iter().all(|topic| is_named(request.version, topic)) {
         return None;
     }
     let topics = topics.iter().map(|topic| MetadataResponseTopic {
@@ -127,11 +124,20 @@ fn refuse_whole(request: &Request, body: &MetadataRequest<'_>) -> Option<Metadat
         ..Default::default()
     });
     Some(MetadataResponse {
+        error_code: ErrorCode::InvalidRequest.code(),
         topics: topics.collect(),
         controller_id: BrokerId(-1),
         cluster_id: None,
         ..Default::default()
     })
+}
+
+/// Whether a topic is named. Versions 10 and 11 have topic ids in their format, but clients must not use them yet.
+fn is_named(version: i16, topic: &MetadataRequestTopic<'_>) -> bool {
+    match version {
+        ..12 => topic.name.is_some() && topic.topic_id == Uuid::ZERO,
+        12.. => topic.name.is_some() || topic.topic_id != Uuid::ZERO,
+    }
 }
 
 /// What is asked for; `None` for all topics.

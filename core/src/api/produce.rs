@@ -8,19 +8,25 @@ use super::message::Call;
 use super::scatter::{ByShard, Scatter};
 use crate::ids::{Offset, PartitionIndex, TopicId, TopicPartition};
 use crate::replica::{self, AppendItem, AppendResult};
+use crate::validation::RecordErrors;
 use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use grete_protocol::ErrorCode;
-use grete_protocol::messages::produce_request::{ProduceRequest, TopicProduceData};
+use grete_protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use grete_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
+use grete_protocol::records::{BatchHeader, BatchView, CompressionType, InvalidRecord, InvalidRecordKind};
 use grete_protocol::wire::{Message, TopicName, Uuid};
 
 /// Clients detect compression support by Produce 0 being advertised; the versions below this one are refused all the same.
 const VERSION_MIN: i16 = 3;
+
+/// The first version that may carry batches in Zstandard.
+const ZSTD_FROM: i16 = 7;
 
 /// A Produce that waits for its appends.
 #[derive(Clone, Debug)]
@@ -51,15 +57,16 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
     // Kafka's own tools may write to the topics that brokers keep their state in.
     let is_admin = request.client_id.as_deref() == Some("__admin_client");
     let mut asked = ByShard::new();
-    for topic in &body.topic_data {
+    for (topic, data) in last_of_each(&body) {
         let resolved = resolve(front, request.version, topic);
-        let mut partitions = Vec::with_capacity(topic.partition_data.len());
-        for data in &topic.partition_data {
+        let mut partitions = Vec::with_capacity(data.len());
+        for data in data {
             partitions.push(PartitionIndex(data.index));
             let records = data.records.as_ref().and_then(|records| records.as_slice()).unwrap_or_default();
             let refused = match &resolved {
                 Err(error) => Some(*error),
                 Ok(_) if whole.is_some() => whole,
+                Ok(_) if !may_hold(request.version, records) => Some(ErrorCode::UnsupportedCompressionType),
                 Ok(found) => refuse(front, *found, data.index, body.acks, is_admin),
             };
             match (refused, resolved) {
@@ -71,8 +78,10 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
                 (Some(error), _) | (None, Err(error)) => gather.results.push_done(failed(error)),
             }
         }
-        let id = resolved.unwrap_or(TopicId(topic.topic_id.0));
-        gather.topics.push(Topic { name: String::from(topic.name.as_str()), id, partitions });
+        let found = resolved.ok().and_then(|id| front.image.topic(id));
+        let name = found.map_or(topic.name.as_str(), |found| &*found.name);
+        let id = found.map_or(TopicId(topic.topic_id.0), |found| found.id);
+        gather.topics.push(Topic { name: String::from(name), id, partitions });
     }
     for (shard, (places, items)) in asked {
         let part = front.call(shard, Call::Replica(replica::Call::Append(items)));
@@ -80,6 +89,31 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
     }
     let next = if gather.results.is_complete() { gather.finish()? } else { Next::Wait };
     Ok((super::Gather::Produce(gather), next))
+}
+
+/// The topics with the data of their partitions. What stands twice counts as it stands last, and a topic without
+/// partitions not at all.
+fn last_of_each<'b, 'm>(
+    body: &'b ProduceRequest<'m>,
+) -> Vec<(&'b TopicProduceData<'m>, Vec<&'b PartitionProduceData<'m>>)> {
+    let mut topics: Vec<(&TopicProduceData<'m>, Vec<&PartitionProduceData<'m>>)> = Vec::new();
+    let mut topic_places = BTreeMap::new();
+    let mut partition_places = BTreeMap::new();
+    for topic in &body.topic_data {
+        for data in &topic.partition_data {
+            let place = *topic_places.entry((topic.name.as_str(), topic.topic_id)).or_insert_with(|| {
+                topics.push((topic, Vec::new()));
+                topics.len() - 1
+            });
+            let Some((_, partitions)) = topics.get_mut(place) else { continue };
+            let in_topic = *partition_places.entry((place, data.index)).or_insert(partitions.len());
+            match partitions.get_mut(in_topic) {
+                Some(earlier) => *earlier = data,
+                None => partitions.push(data),
+            }
+        }
+    }
+    topics
 }
 
 impl Gather {
@@ -106,10 +140,11 @@ impl Gather {
         let mut results = results.into_iter();
         let topics = self.topics.iter().map(|topic| {
             let partitions = topic.partitions.iter().zip(results.by_ref());
+            let responses = partitions.map(|(index, result)| partition_response(&topic.name, *index, result)).collect();
             TopicProduceResponse {
                 name: TopicName::from(topic.name.as_str()),
                 topic_id: Uuid(topic.id.0),
-                partition_responses: partitions.map(|(index, result)| partition_response(*index, result)).collect(),
+                partition_responses: responses,
                 ..Default::default()
             }
         });
@@ -118,7 +153,7 @@ impl Gather {
     }
 }
 
-fn partition_response(index: PartitionIndex, result: AppendResult) -> PartitionProduceResponse<'static> {
+fn partition_response(topic: &str, index: PartitionIndex, result: AppendResult) -> PartitionProduceResponse<'static> {
     match result {
         AppendResult::Done { base_offset, log_append_time, log_start_offset } => PartitionProduceResponse {
             index: index.0,
@@ -133,17 +168,54 @@ fn partition_response(index: PartitionIndex, result: AppendResult) -> PartitionP
             base_offset: -1,
             log_append_time_ms: -1,
             log_start_offset: log_start_offset.0,
-            error_message: message.map(|message| Cow::Owned(String::from(&*message))),
+            error_message: match record_errors.count {
+                0 => message.map(|message| Cow::Owned(String::from(&*message))),
+                _ => Some(Cow::Owned(all_text(topic, index, error, &record_errors))),
+            },
             record_errors: record_errors
-                .into_iter()
-                .map(|(batch_index, message)| BatchIndexAndErrorMessage {
-                    batch_index,
-                    batch_index_error_message: message.map(Cow::Owned),
+                .first
+                .iter()
+                .map(|record| BatchIndexAndErrorMessage {
+                    batch_index: record.index,
+                    batch_index_error_message: Some(Cow::Owned(record_text(topic, index, record))),
                     ..Default::default()
                 })
                 .collect(),
             ..Default::default()
         },
+    }
+}
+
+/// What Kafka says of the records that a batch is refused for (KIP-467): clients show it to people, who search for it.
+fn all_text(topic: &str, index: PartitionIndex, error: ErrorCode, records: &RecordErrors) -> String {
+    if error == ErrorCode::InvalidTimestamp {
+        return "One or more records have been rejected due to invalid timestamp".into();
+    }
+    let shown = records.first.iter().take(3).map(|record| {
+        let text = record_text(topic, index, record);
+        format!("RecordError(batchIndex={}, message='{text}')", record.index)
+    });
+    let shown: Vec<String> = shown.collect();
+    format!(
+        "One or more records have been rejected due to {} record errors in total, and only showing the first three \
+         errors at most: [{}]",
+        records.count,
+        shown.join(", ")
+    )
+}
+
+/// What Kafka says of one of them.
+fn record_text(topic: &str, index: PartitionIndex, record: &InvalidRecord) -> String {
+    match record.kind {
+        InvalidRecordKind::NoKey => {
+            format!("Compacted topic cannot accept message without key in topic partition {topic}-{}", index.0)
+        }
+        InvalidRecordKind::Timestamp { timestamp, earliest, latest } => format!(
+            "Timestamp {timestamp} of message with offset {} is out of range. The timestamp should be within \
+             [{earliest}, {latest}]",
+            record.index
+        ),
+        kind @ InvalidRecordKind::LogAppendTime => format!("{kind}"),
     }
 }
 
@@ -155,7 +227,7 @@ fn error_of(result: &AppendResult) -> Option<ErrorCode> {
 }
 
 fn failed(error: ErrorCode) -> AppendResult {
-    AppendResult::Failed { error, message: None, record_errors: Vec::new(), log_start_offset: Offset(-1) }
+    AppendResult::Failed { error, message: None, record_errors: RecordErrors::default(), log_start_offset: Offset(-1) }
 }
 
 /// The topic that the client means.
@@ -170,11 +242,26 @@ fn resolve(front: &Front<'_>, version: i16, topic: &TopicProduceData<'_>) -> Res
 
 /// Why no record of the whole request is taken.
 fn refuse_whole(body: &ProduceRequest<'_>) -> Option<ErrorCode> {
-    if body.transactional_id.is_some() {
-        // Transactions are not served yet; this is the error that every client takes as final.
+    let mut batches = body.topic_data.iter().flat_map(|topic| &topic.partition_data).filter_map(header);
+    if body.transactional_id.is_some() || batches.any(|header| header.attributes.is_transactional()) {
+        // Transactions are not served yet; this is the error that every client takes as final, and Kafka's for a batch
+        // of a transaction that nobody names.
         return Some(ErrorCode::TransactionalIdAuthorizationFailed);
     }
     (!matches!(body.acks, -1..=1)).then_some(ErrorCode::InvalidRequiredAcks)
+}
+
+/// The header of a partition's batch, where it is one.
+fn header(data: &PartitionProduceData<'_>) -> Option<BatchHeader> {
+    let records = data.records.as_ref()?.as_slice()?;
+    let batch = BatchView::parse(records).ok()?;
+    Some(*batch.header())
+}
+
+/// Whether a version may carry the batch: consumers of its time cannot read Zstandard (KIP-110).
+fn may_hold(version: i16, records: &[u8]) -> bool {
+    let is_zstd = |batch: BatchView<'_>| batch.header().attributes.compression_type() == Some(CompressionType::Zstd);
+    version >= ZSTD_FROM || !BatchView::parse(records).is_ok_and(is_zstd)
 }
 
 /// Why no record is taken for a partition of a topic that exists.
@@ -188,4 +275,29 @@ fn refuse(front: &Front<'_>, topic: TopicId, index: i32, acks: i16, is_admin: bo
     }
     let in_sync_min = topic.config.min_insync_replicas;
     (acks == -1 && (partition.isr.len() as u32) < in_sync_min).then_some(ErrorCode::NotEnoughReplicas)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn topic(name: &'static str, indexes: &[i32]) -> TopicProduceData<'static> {
+        let data = |index: &i32| PartitionProduceData { index: *index, ..Default::default() };
+        let partition_data = indexes.iter().map(data).collect();
+        TopicProduceData { name: TopicName::from(name), partition_data, ..Default::default() }
+    }
+
+    #[test]
+    fn what_stands_twice_counts_as_it_stands_last() {
+        let topic_data = vec![topic("a", &[0, 1, 0]), topic("empty", &[]), topic("b", &[0]), topic("a", &[1, 2])];
+        let body = ProduceRequest { topic_data, ..Default::default() };
+        let found = last_of_each(&body);
+        let indexes = |data: &[&PartitionProduceData<'_>]| data.iter().map(|data| data.index).collect::<Vec<_>>();
+        let names: Vec<_> = found.iter().map(|(topic, data)| (topic.name.as_str(), indexes(data))).collect();
+        assert_eq!(names, [("a", vec![0, 1, 2]), ("b", vec![0])]);
+        let of_a = &found[0].1;
+        assert!(core::ptr::eq(of_a[0], &body.topic_data[0].partition_data[2]));
+        assert!(core::ptr::eq(of_a[1], &body.topic_data[3].partition_data[0]));
+    }
 }

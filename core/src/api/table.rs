@@ -76,7 +76,7 @@ pub const TABLE: &[Api] = &[
     api(ApiKey::SyncGroup, 0..=5, Operation::Read, Resource::Group, group::begin_one),
     api(ApiKey::DescribeGroups, 0..=6, Operation::Describe, Resource::Group, group::begin_describe),
     api(ApiKey::ListGroups, 0..=5, Operation::Describe, Resource::Cluster, group::begin_list),
-    api(ApiKey::ApiVersions, 0..=5, Operation::None, Resource::None, api_versions::begin),
+    api(ApiKey::ApiVersions, 0..=4, Operation::None, Resource::None, api_versions::begin),
     api(ApiKey::CreateTopics, 2..=7, Operation::Create, Resource::Cluster, controller::begin),
     api(ApiKey::DeleteTopics, 1..=6, Operation::Delete, Resource::Topic, controller::begin),
     api(ApiKey::DeleteRecords, 0..=2, Operation::Delete, Resource::Topic, delete_records::begin),
@@ -90,7 +90,7 @@ pub const TABLE: &[Api] = &[
     api(ApiKey::OffsetForLeaderEpoch, 2..=4, Operation::Describe, Resource::Topic, offset_for_leader_epoch::begin),
     api(ApiKey::DescribeLogDirs, 1..=5, Operation::Describe, Resource::Cluster, describe_log_dirs::begin),
     api(ApiKey::CreatePartitions, 0..=3, Operation::Alter, Resource::Topic, controller::begin),
-    api(ApiKey::DeleteGroups, 0..=3, Operation::Delete, Resource::Group, group::begin_delete),
+    api(ApiKey::DeleteGroups, 0..=2, Operation::Delete, Resource::Group, group::begin_delete),
     api(ApiKey::OffsetDelete, 0..=0, Operation::Delete, Resource::Group, group::begin_one),
     api(ApiKey::DescribeProducers, 0..=0, Operation::Read, Resource::Topic, describe_producers::begin),
 ];

@@ -71,7 +71,8 @@ impl LeaderEpochs {
     /// that this log knows, or none (negative).
     #[must_use]
     pub fn end_offset_for(&self, epoch: LeaderEpoch, log_end: Offset) -> Option<EpochEnd> {
-        if epoch.0 < 0 {
+        // The epoch of no record. Anything else below is older than the log, however odd.
+        if epoch == LeaderEpoch(-1) {
             return None;
         }
         let above = self.entries.partition_point(|entry| entry.epoch <= epoch);

@@ -41,7 +41,7 @@ impl LogStore {
             return Ok(Some((end.epoch, end.end_offset)));
         }
         // The leader's own epoch began at the end of the log, though it has no record yet.
-        let before = (LeaderEpoch(0)..current).contains(&asked);
+        let before = asked != LeaderEpoch(-1) && asked < current;
         let known = log.epochs.latest().map_or(asked, |latest| latest.epoch);
         Ok(before.then_some((known, log.log_end)))
     }

@@ -253,7 +253,7 @@ impl Features {
         response.finalized_features_epoch = self.epoch;
         let kraft = ("kraft.version", kraft_version);
         let levels = self.levels.iter().map(|(name, level)| (&**name, *level)).chain([kraft]);
-        response.finalized_features = levels
+        let mut finalized: Vec<_> = levels
             .filter(|(_, level)| *level > 0)
             .map(|(name, level)| FinalizedFeatureKey {
                 name: alloc::string::String::from(name).into(),
@@ -262,5 +262,7 @@ impl Features {
                 ..Default::default()
             })
             .collect();
+        finalized.sort_by(|a: &FinalizedFeatureKey<'_>, b| a.name.cmp(&b.name));
+        response.finalized_features = finalized;
     }
 }

@@ -5,7 +5,7 @@ use crate::effect::{Effect, Job, JobOutput};
 use crate::ids::{JobId, Offset, Ticket, TopicPartition};
 use crate::log::{AppendError, AppendInfo, AppendOrigin, Appending};
 use crate::replica::purgatory::Waiting;
-use crate::validation::{Rejected, Rules, Validated, Validation};
+use crate::validation::{RecordErrors, Rejected, Rules, Validated, Validation};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -220,16 +220,15 @@ impl Replicas {
 }
 
 fn failed(error: ErrorCode) -> AppendResult {
-    AppendResult::Failed { error, message: None, record_errors: Vec::new(), log_start_offset: Offset(-1) }
+    AppendResult::Failed { error, message: None, record_errors: RecordErrors::default(), log_start_offset: Offset(-1) }
 }
 
 fn rejected_result(rejected: Rejected, work: &Work<'_>, partition: TopicPartition) -> AppendResult {
-    let log_start_offset = match rejected.error {
-        // As Kafka does: where records are at fault, the client learns where the log begins.
-        ErrorCode::InvalidRecord | ErrorCode::InvalidTimestamp => {
-            work.store.state(partition).map_or(Offset(-1), |state| state.log_start)
-        }
-        _ => Offset(-1),
+    // As Kafka does: where its log refuses records, the client learns where the log begins.
+    let log_start_offset = if rejected.by_log {
+        work.store.state(partition).map_or(Offset(-1), |state| state.log_start)
+    } else {
+        Offset(-1)
     };
     AppendResult::Failed {
         error: rejected.error,
@@ -266,7 +265,7 @@ fn append_failed(error: &AppendError, segment_bytes: u32) -> AppendResult {
     AppendResult::Failed {
         error: code,
         message: message.map(Into::into),
-        record_errors: Vec::new(),
+        record_errors: RecordErrors::default(),
         log_start_offset: Offset(-1),
     }
 }

@@ -5,7 +5,7 @@
 use crate::ids::{LeaderEpoch, Offset, ProducerId, Timestamp, TopicPartition};
 use crate::log::StoredBatch;
 pub use crate::log::{PartitionSize, ProducerDescription};
-use alloc::string::String;
+use crate::validation::RecordErrors;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -86,8 +86,8 @@ pub enum AppendResult {
         error: ErrorCode,
         /// What to tell people.
         message: Option<Arc<str>>,
-        /// The records at fault: their index in the batch and what is wrong with them.
-        record_errors: Vec<(i32, Option<String>)>,
+        /// The records at fault.
+        record_errors: RecordErrors,
         /// The first offset of the log; -1 where it is not known.
         log_start_offset: Offset,
     },

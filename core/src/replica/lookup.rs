@@ -75,7 +75,10 @@ impl Replicas {
             }
             EARLIEST | EARLIEST_LOCAL => {
                 let offset = work.store.log_start(item.partition).map_err(unavailable)?;
-                let leader_epoch = work.store.epoch_of(item.partition, offset).unwrap_or(LeaderEpoch(-1));
+                let log_end = work.store.log_end(item.partition).map_err(unavailable)?;
+                // Where nothing is left, the next record will be of the leader's epoch.
+                let of_record = work.store.epoch_of(item.partition, offset).filter(|_| offset < log_end);
+                let leader_epoch = of_record.unwrap_or(led.leader_epoch);
                 return Ok(Ok(FoundOffset { offset, timestamp: Timestamp(-1), leader_epoch }));
             }
             // Nothing is tiered.

@@ -161,7 +161,7 @@ impl Replicas {
     fn led(&self, partition: TopicPartition, current_leader_epoch: i32) -> Result<&Partition, ErrorCode> {
         let led = self.partitions.get(&partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
         match current_leader_epoch {
-            ..0 => Ok(led),
+            -1 => Ok(led),
             epoch if epoch < led.leader_epoch.0 => Err(ErrorCode::FencedLeaderEpoch),
             epoch if epoch > led.leader_epoch.0 => Err(ErrorCode::UnknownLeaderEpoch),
             _ => Ok(led),

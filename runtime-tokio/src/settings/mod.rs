@@ -107,6 +107,8 @@ impl Given {
             auto_create_topics: self.boolean("auto.create.topics.enable", true)?,
             logs: LogStoreConfig::default(),
             groups: Arc::new(GroupSettings {
+                session_timeout_min_ms: self.number("group.min.session.timeout.ms", 6_000)?,
+                session_timeout_max_ms: self.number("group.max.session.timeout.ms", 1_800_000)?,
                 initial_rebalance_delay_ms: self.number("group.initial.rebalance.delay.ms", 3000)?,
                 ..GroupSettings::default()
             }),

@@ -47,8 +47,8 @@ pub(crate) struct Args {
     /// A running Grete (HOST:PORT) instead of one that is started
     #[arg(long)]
     grete: Option<String>,
-    /// The server to start; it gets a properties file as its argument
-    #[arg(long, default_value = "target/release/grete")]
+    /// The server to start; it gets its properties by `--config`
+    #[arg(long, default_value = "target/debug/grete")]
     binary: PathBuf,
     /// Save Kafka's answers; Grete is not asked
     #[arg(long, num_args = 0..=1, default_missing_value = RECORDING)]
@@ -275,17 +275,17 @@ fn wait_until_ready(address: &str, definitions: &Definitions) -> Result<(), Stri
         let request = json!({ "key": "warm-up", "keyType": 0 });
         match session::ask_once(address, definitions.api("FindCoordinator")?, 2, &request) {
             Ok(answer) if answer["errorCode"] == json!(0) => {
-                // 400 names reach each of the 50 partitions. COORDINATOR_LOAD_IN_PROGRESS, NOT_AVAILABLE, NOT_COORDINATOR:
+                // 400 names reach each of the 50 partitions.
                 groups.retain(|group| {
                     let request = json!({ "groupId": group, "generationId": 1, "memberId": "nobody" });
                     let answer =
                         definitions.api("Heartbeat").and_then(|api| session::ask_once(address, api, 3, &request));
                     last = answer.unwrap_or_else(Value::from);
-                    last["errorCode"].as_i64().is_none_or(|code| (14..=16).contains(&code))
+                    is_loading(&last)
                 });
                 let transactions = json!({ "key": "warm-up", "keyType": 1 });
                 let answer = session::ask_once(address, definitions.api("FindCoordinator")?, 2, &transactions);
-                if groups.is_empty() && answer.is_ok_and(|answer| answer["errorCode"] == json!(0)) {
+                if groups.is_empty() && answer.is_ok_and(|answer| !is_loading(&answer)) {
                     return Ok(());
                 }
             }
@@ -294,6 +294,11 @@ fn wait_until_ready(address: &str, definitions: &Definitions) -> Result<(), Stri
         std::thread::sleep(Duration::from_millis(100));
     }
     Err(format!("{address} is not ready after {} s: {last}", WARM_UP.as_secs()))
+}
+
+/// Whether an answer asks for patience: COORDINATOR_LOAD_IN_PROGRESS, NOT_AVAILABLE, NOT_COORDINATOR, or none at all.
+fn is_loading(answer: &Value) -> bool {
+    answer["errorCode"].as_i64().is_none_or(|code| (14..=16).contains(&code))
 }
 
 /// An id as Kafka prints it.

@@ -1,6 +1,6 @@
 //! CreatePartitions (KIP-195).
 
-use super::answered;
+use super::{answered, text};
 use crate::api::front::{Refusal, Request};
 use crate::controller::{Controller, Decision, TopicRefusal};
 use crate::ids::NodeId;
@@ -54,7 +54,7 @@ fn answer(topic: &CreatePartitionsTopic<'_>, result: Result<(), TopicRefusal>) -
     CreatePartitionsTopicResult {
         name: TopicName::from(String::from(topic.name.as_str())),
         error_code: error.code(),
-        error_message: message.map(Into::into),
+        error_message: message.map(text),
         ..Default::default()
     }
 }

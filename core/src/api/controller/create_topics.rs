@@ -1,6 +1,6 @@
 //! CreateTopics (KIP-4, KIP-464, KIP-525).
 
-use super::answered;
+use super::{answered, text};
 use crate::api::front::{Refusal, Request};
 use crate::controller::{Controller, CreatedTopic, Decision, NewTopic, TopicRefusal};
 use crate::ids::NodeId;
@@ -69,6 +69,7 @@ fn answer(
         Ok(created) => CreatableTopicResult {
             name,
             topic_id: Uuid(created.id.0),
+            error_message: None,
             num_partitions: created.partitions,
             replication_factor: created.replication_factor,
             configs: Some(describe(controller, topic)),
@@ -77,7 +78,7 @@ fn answer(
         Err(refusal) => CreatableTopicResult {
             name,
             error_code: refusal.error.code(),
-            error_message: refusal.message.map(Into::into),
+            error_message: refusal.message.map(text),
             num_partitions: -1,
             replication_factor: -1,
             configs: Some(Vec::new()),

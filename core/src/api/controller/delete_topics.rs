@@ -1,6 +1,6 @@
 //! DeleteTopics, by name or by id (KIP-516).
 
-use super::answered;
+use super::{answered, text};
 use crate::api::front::{Refusal, Request};
 use crate::controller::{Controller, Decision, TopicRefusal};
 use crate::ids::TopicId;
@@ -53,11 +53,12 @@ fn judge(controller: &Controller, asked: &[Named], timeout_ms: i32) -> Vec<Judge
     let ids: BTreeSet<TopicId> = asked.iter().filter(|n| n.name.is_none()).map(|named| named.id).collect();
     let mut judged: Vec<Judged> = Vec::new();
     let mut shadowed = BTreeSet::new();
-    for (named, times) in times {
+    for (asked, times) in times {
+        let mut named = asked.clone();
         let result = if timeout_ms <= 0 {
             Err(refuse(ErrorCode::RequestTimedOut, None))
         } else {
-            match (&named.name, named.id) {
+            match (&asked.name, asked.id) {
                 (Some(_), id) if id != TopicId::ZERO => {
                     Err(refuse(ErrorCode::InvalidRequest, Some("You may not specify both topic name and topic id.")))
                 }
@@ -69,6 +70,7 @@ fn judge(controller: &Controller, asked: &[Named], timeout_ms: i32) -> Vec<Judge
                 (None, id) => Ok(id),
                 (Some(name), _) => match controller.appended().topic_by_name(name) {
                     Some(topic) if ids.contains(&topic.id) => {
+                        named.id = topic.id;
                         shadowed.insert(topic.id);
                         let text = "The provided topic name maps to an ID that was already supplied.";
                         Err(refuse(ErrorCode::InvalidRequest, Some(text)))
@@ -81,7 +83,7 @@ fn judge(controller: &Controller, asked: &[Named], timeout_ms: i32) -> Vec<Judge
                 },
             }
         };
-        judged.push((named.clone(), result));
+        judged.push((named, result));
     }
     judged.retain(|(named, _)| named.name.is_some() || !shadowed.contains(&named.id));
     judged
@@ -100,14 +102,14 @@ fn answer(
             response.topic_id = Uuid(id.0);
         }
         Err(refusal) => {
-            let text = || match refusal.error {
+            let default = || match refusal.error {
                 ErrorCode::RequestTimedOut => None,
                 error => Some(error.message().to_string()),
             };
             response.name = named.name.map(TopicName::from);
             response.topic_id = Uuid(named.id.0);
             response.error_code = refusal.error.code();
-            response.error_message = refusal.message.clone().or_else(text).map(Into::into);
+            response.error_message = refusal.message.clone().or_else(default).map(text);
         }
     }
     response

@@ -13,7 +13,9 @@ use super::message::{Call, ControllerCall};
 use crate::controller::{Controller, Decided, Decision};
 use crate::ids::ShardId;
 use crate::time::Now;
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use grete_protocol::ApiKey;
@@ -59,8 +61,26 @@ pub(crate) fn decide(controller: &mut Controller, now: Now, request: &Request) -
     }
 }
 
+/// What people are told, which may quote what the client sent: cut where it is longer than a string of the protocol.
+fn text(mut message: String) -> Cow<'static, str> {
+    message.truncate(message.floor_char_boundary(i16::MAX as usize));
+    message.into()
+}
+
 /// An answer that leaves once the decision is committed.
 fn answered<'m>(request: &Request, response: &impl Message<'m>) -> Result<Decided, Refusal> {
     let parts: Vec<Bytes> = encode(request, response)?.into_vec();
     Ok(Decided::Answer(parts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn what_is_too_long_for_a_string_is_cut_between_letters() {
+        assert_eq!(text("x".repeat(32_767)).len(), 32_767);
+        assert_eq!(text("x".repeat(32_768)).len(), 32_767);
+        assert_eq!(text("ä".repeat(16_384)).len(), 32_766);
+    }
 }

@@ -50,12 +50,14 @@ pub fn join_group(answer: &JoinAnswer, api_version: i16) -> JoinGroupResponse<'_
         metadata: Cow::Borrowed(&member.metadata),
         ..JoinGroupResponseMember::default()
     });
+    // As in Kafka, a strategy without a name and none at all look alike: empty before there was null, null since then.
     let no_protocol = if api_version < JOIN_NULL_PROTOCOL_FROM { Some(text("")) } else { None };
+    let protocol = answer.protocol_name.as_deref().filter(|name| !name.is_empty());
     JoinGroupResponse {
         error_code: answer.error.code(),
         generation_id: answer.generation.0,
         protocol_type: answer.protocol_type.as_deref().map(text),
-        protocol_name: answer.protocol_name.as_deref().map(text).or(no_protocol),
+        protocol_name: protocol.map(text).or(no_protocol),
         leader: text(&answer.leader),
         skip_assignment: answer.skip_assignment,
         member_id: text(&answer.member),
