@@ -171,3 +171,20 @@ impl From<InvalidBatch> for Rejected {
         Self { error, message, record_errors, by_log }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use grete_protocol::records::{BatchError, RecordsError};
+
+    #[test]
+    fn what_is_no_batch_does_not_reach_the_log() {
+        let by_log = |invalid: InvalidBatch| Rejected::from(invalid).by_log;
+        assert!(!by_log(InvalidBatch::Empty));
+        assert!(!by_log(InvalidBatch::MoreThanOne(1)));
+        assert!(!by_log(InvalidBatch::Batch(BatchError::Length(-1))));
+        assert!(!by_log(InvalidBatch::TooLarge { size_bytes: 2, batch_bytes_max: 1 }));
+        assert!(by_log(InvalidBatch::Control));
+        assert!(by_log(InvalidBatch::Records(RecordsError::Count(1))));
+    }
+}

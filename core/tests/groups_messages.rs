@@ -2,12 +2,13 @@
 //! its version can hold.
 
 use grete_core::coordinator::{RequestContext, Ticket};
-use grete_core::group::answer::Answer;
+use grete_core::group::answer::{Answer, JoinAnswer};
 use grete_core::group::messages::{fetch_groups, responses};
 use grete_core::group::{GroupCoordinator, GroupOutput, GroupSettings, Topics};
 use grete_core::ids::{Timestamp, TopicId};
 use grete_core::rng::Seed;
 use grete_core::time::{Instant, Now};
+use grete_protocol::ErrorCode;
 use grete_protocol::messages::heartbeat_request::HeartbeatRequest;
 use grete_protocol::messages::heartbeat_response::HeartbeatResponse;
 use grete_protocol::messages::join_group_request::{JoinGroupRequest, JoinGroupRequestProtocol};
@@ -150,6 +151,11 @@ fn join_and_sync_in_all_versions() {
         assert_eq!(response.protocol_type.as_deref(), (version >= 7).then_some("consumer"));
         assert_eq!(response.members.len(), 1);
         assert_eq!(&*response.members[0].metadata, b"first", "a name that comes twice counts once");
+    }
+    let nameless = JoinAnswer { protocol_name: Some("".into()), ..JoinAnswer::refused(ErrorCode::None, "m") };
+    for version in versions::<JoinGroupRequest<'_>>(0) {
+        let response: JoinGroupResponse<'_> = sent(&responses::join_group(&nameless, version), version);
+        assert_eq!(response.protocol_name.as_deref(), (version < 7).then_some(""), "a name that is empty is none");
     }
     for version in versions::<SyncGroupRequest<'_>>(0) {
         let (mut broker, member) = Broker::with_member(4);

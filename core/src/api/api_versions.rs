@@ -29,10 +29,12 @@ pub(crate) fn begin(front: &mut Front<'_>, mut request: Request) -> Begun {
     }
     let mut response = ApiVersionsResponse { api_keys: TABLE.iter().map(entry).collect(), ..Default::default() };
     front.image.features.describe(&mut response, 1);
-    if request.version < FEATURES_FROM_ZERO {
-        response.supported_features.retain(|feature| feature.min_version > 0);
-    }
+    response.supported_features.retain(|feature| is_told(request.version, feature.min_version));
     answer(&request, &response)
+}
+
+fn is_told(version: i16, feature_min: i16) -> bool {
+    version >= FEATURES_FROM_ZERO || feature_min > 0
 }
 
 fn table_max() -> i16 {
@@ -61,7 +63,13 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_name;
+    use super::{is_name, is_told};
+
+    #[test]
+    fn features_that_begin_at_zero_are_told_to_whoever_can_read_that() {
+        assert!(is_told(3, 7) && is_told(4, 7) && is_told(4, 0));
+        assert!(!is_told(3, 0));
+    }
 
     #[test]
     fn software_names_are_plain() {

@@ -493,8 +493,11 @@ fn resolve(front: &Front<'_>, partition: &FetchPartition) -> Resolved {
 
 /// Whether whoever asks may read a partition here: a consumer, or a broker that follows it.
 fn may_read(front: &Front<'_>, partition: TopicPartition, replica: i32) -> bool {
-    let follows = |image: &PartitionImage| image.leader.0 != replica && image.replicas.iter().any(|id| id.0 == replica);
-    replica < 0 || front.image.partition(partition).is_some_and(follows)
+    replica < 0 || front.image.partition(partition).is_some_and(|image| follows(image, replica))
+}
+
+fn follows(partition: &PartitionImage, replica: i32) -> bool {
+    partition.leader.0 != replica && partition.replicas.iter().any(|id| id.0 == replica)
 }
 
 const fn session_error(error: SessionError) -> ErrorCode {
@@ -502,5 +505,47 @@ const fn session_error(error: SessionError) -> ErrorCode {
         SessionError::NotFound => ErrorCode::FetchSessionIdNotFound,
         SessionError::InvalidEpoch => ErrorCode::InvalidFetchSessionEpoch,
         SessionError::TopicIdError => ErrorCode::FetchSessionTopicIdError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{LeaderEpoch, NodeId};
+    use alloc::vec;
+    use grete_protocol::messages::fetch_request::FetchPartition as AskedPartition;
+
+    #[test]
+    fn what_stands_twice_is_wanted_as_it_stands_last() {
+        let partition = |partition: i32, fetch_offset: i64| AskedPartition {
+            partition,
+            fetch_offset,
+            current_leader_epoch: -7,
+            ..Default::default()
+        };
+        let topic = |partitions| FetchTopic { topic: "a".into(), partitions, ..Default::default() };
+        let topics = vec![topic(vec![partition(1, 10), partition(0, 20)]), topic(vec![partition(1, 30)])];
+        let found = requested(&FetchRequest { topics, ..Default::default() }, false);
+        let told: Vec<_> = found.iter().map(|(at, wanted)| (at.partition.0, wanted.fetch_offset.0)).collect();
+        assert_eq!(told, [(1, 30), (0, 20)]);
+        assert!(found.iter().all(|(_, wanted)| wanted.current_leader_epoch == -1), "any negative epoch says nothing");
+    }
+
+    #[test]
+    fn only_replicas_beside_the_leader_follow() {
+        let partition = PartitionImage {
+            replicas: vec![NodeId(1), NodeId(2)],
+            isr: vec![NodeId(1)],
+            directories: Vec::new(),
+            removing: Vec::new(),
+            adding: Vec::new(),
+            leader: NodeId(1),
+            leader_recovery_state: 0,
+            leader_epoch: LeaderEpoch(0),
+            partition_epoch: 0,
+            eligible_leader_replicas: Vec::new(),
+            last_known_elr: Vec::new(),
+        };
+        assert_eq!([1, 2, 77].map(|replica| follows(&partition, replica)), [false, true, false]);
     }
 }

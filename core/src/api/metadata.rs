@@ -206,3 +206,25 @@ fn brokers<'i>(front: &'i Front<'_>) -> Vec<MetadataResponseBroker<'i>> {
     };
     front.image.brokers.values().filter(|broker| !broker.fenced).map(|at| broker(at)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_ids_have_their_versions() {
+        let topic = |name: Option<&'static str>, id| MetadataRequestTopic {
+            name: name.map(TopicName::from),
+            topic_id: Uuid([id; 16]),
+            ..Default::default()
+        };
+        let (by_name, by_id, by_both, by_none) =
+            (topic(Some("a"), 0), topic(None, 1), topic(Some("a"), 1), topic(None, 0));
+        for version in [1, 10, 11] {
+            assert!(is_named(version, &by_name));
+            assert!(![&by_id, &by_both, &by_none].into_iter().any(|topic| is_named(version, topic)));
+        }
+        assert!([&by_name, &by_id, &by_both].into_iter().all(|topic| is_named(12, topic)));
+        assert!(!is_named(13, &by_none));
+    }
+}

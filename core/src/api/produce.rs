@@ -300,4 +300,24 @@ mod tests {
         assert!(core::ptr::eq(of_a[0], &body.topic_data[0].partition_data[2]));
         assert!(core::ptr::eq(of_a[1], &body.topic_data[3].partition_data[0]));
     }
+
+    #[test]
+    fn records_at_fault_are_told_in_kafkas_words() {
+        let record = |index, kind| InvalidRecord { index, kind };
+        let first: Vec<_> = (0..4).map(|index| record(index, InvalidRecordKind::NoKey)).collect();
+        let text = all_text("t", PartitionIndex(7), ErrorCode::InvalidRecord, &RecordErrors { first, count: 200 });
+        let each = |index: i32| {
+            let message = "Compacted topic cannot accept message without key in topic partition t-7";
+            format!("RecordError(batchIndex={index}, message='{message}')")
+        };
+        let shown = [0, 1, 2].map(each).join(", ");
+        let begin = "One or more records have been rejected due to 200 record errors in total, and only showing the \
+                     first three errors at most: ";
+        assert_eq!(text, format!("{begin}[{shown}]"));
+        let late = record(3, InvalidRecordKind::Timestamp { timestamp: 9, earliest: 1, latest: 5 });
+        assert_eq!(
+            record_text("t", PartitionIndex(7), &late),
+            "Timestamp 9 of message with offset 3 is out of range. The timestamp should be within [1, 5]"
+        );
+    }
 }

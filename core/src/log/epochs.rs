@@ -173,7 +173,8 @@ mod tests {
         assert_eq!(end(&known, 6), Some((4, 20)), "an epoch without records ends where the one before it does");
         assert_eq!(end(&known, 0), Some((0, 5)), "before all that is left");
         assert_eq!(end(&known, 8), None);
-        assert_eq!(end(&known, -1), None);
+        assert_eq!(end(&known, -1), None, "the epoch of no record");
+        assert_eq!(end(&known, -2), Some((-2, 5)), "before all that is left, too");
         assert_eq!(end(&LeaderEpochs::default(), 0), None);
     }
 

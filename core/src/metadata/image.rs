@@ -266,3 +266,18 @@ impl Features {
         response.finalized_features = finalized;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_told_by_name_where_they_have_a_level() {
+        let levels = [("z", 2), ("a", 1), ("off", 0)].map(|(name, level)| (name.into(), level)).into();
+        let mut response = ApiVersionsResponse::default();
+        Features { epoch: 9, levels }.describe(&mut response, 1);
+        let told: Vec<_> = response.finalized_features.iter().map(|at| (&*at.name, at.max_version_level)).collect();
+        assert_eq!(told, [("a", 1), ("kraft.version", 1), ("z", 2)]);
+        assert_eq!(response.finalized_features_epoch, 9);
+    }
+}

@@ -114,3 +114,50 @@ fn answer(
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::Defaults;
+    use crate::ids::NodeId;
+    use crate::metadata::MetadataImage;
+    use crate::rng::Seed;
+    use grete_protocol::messages::MetadataRecord;
+    use grete_protocol::messages::metadata::topic_record::TopicRecord;
+
+    const ID: TopicId = TopicId([7; 16]);
+
+    fn controller() -> Controller {
+        let mut image = MetadataImage::new("cluster", Default::default());
+        let topic = TopicRecord { name: TopicName::from("a"), topic_id: Uuid(ID.0), ..Default::default() };
+        image.replay(0, &MetadataRecord::Topic(topic)).expect("a topic may be the first record");
+        let defaults = Defaults {
+            num_partitions: 1,
+            replication_factor: 1,
+            delete_topics: true,
+            offsets_partitions: 50,
+            offsets_segment_bytes: 1 << 20,
+        };
+        Controller::new(NodeId(1), 1, Seed(0), defaults, image)
+    }
+
+    fn judged(asked: &[(Option<&str>, TopicId)]) -> Vec<(Option<String>, TopicId, ErrorCode)> {
+        let asked: Vec<_> = asked.iter().map(|(name, id)| Named { name: name.map(String::from), id: *id }).collect();
+        let judged = judge(&controller(), &asked, 1).into_iter();
+        judged
+            .map(|(named, result)| (named.name, named.id, result.err().map_or(ErrorCode::None, |r| r.error)))
+            .collect()
+    }
+
+    #[test]
+    fn a_topic_that_is_named_twice_is_not_deleted() {
+        let invalid = ErrorCode::InvalidRequest;
+        let (a, zero) = (Some("a"), TopicId::ZERO);
+        assert_eq!(judged(&[(a, zero)]), [(a.map(String::from), zero, ErrorCode::None)]);
+        assert_eq!(judged(&[(a, zero), (a, zero)]), [(a.map(String::from), zero, invalid)]);
+        assert_eq!(judged(&[(None, ID), (None, ID)]), [(None, ID, invalid)]);
+        assert_eq!(judged(&[(a, zero), (None, ID)]), [(a.map(String::from), ID, invalid)], "one answer, with the id");
+        assert_eq!(judged(&[(a, ID)]), [(a.map(String::from), ID, invalid)], "one of both is enough");
+        assert_eq!(judged(&[(None, zero)]), [(None, zero, invalid)]);
+    }
+}
