@@ -12,6 +12,7 @@ pub(crate) fn source(definitions: &[Definition]) -> Result<String> {
     let mut variants = String::new();
     let mut rows = String::new();
     let mut from = String::new();
+    let mut all = String::new();
     for request in &requests {
         let name = request.name.trim_end_matches("Request");
         let key = request.key.with_context(|| format!("{name} has no key"))?;
@@ -19,6 +20,7 @@ pub(crate) fn source(definitions: &[Definition]) -> Result<String> {
             .iter()
             .find(|d| d.kind == Kind::Response && d.key == Some(key))
             .with_context(|| format!("{name} has no response"))?;
+        writeln!(all, "Self::{name},")?;
         writeln!(variants, "/// Versions {} to {}.\n{name} = {key},", request.valid.min, request.valid.max)?;
         writeln!(from, "{key} => Self::{name},")?;
         writeln!(
@@ -57,6 +59,9 @@ struct Facts {{
 }}
 
 impl ApiKey {{
+    /// All APIs, by key. Those that Kafka has removed (4 to 7) are none.
+    pub const ALL: &[Self] = &[{all}];
+
     /// The API with a key.
     pub const fn from_key(key: i16) -> Option<Self> {{
         Some(match key {{ {from} _ => return None, }})

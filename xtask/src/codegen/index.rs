@@ -1,4 +1,5 @@
-//! The modules of the generated crate: one for each of Kafka's folders of definitions.
+//! The modules of the generated crate, one for each of Kafka's folders of definitions, and the macro that lists all
+//! messages.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use grete_definitions::Definition;
 
 use super::{Sources, names};
 
-/// Adds the `mod.rs` of each folder.
+/// Adds the `mod.rs` of each folder, and `for_each_message.rs`.
 pub(crate) fn add(sources: &mut Sources, definitions: &[Definition]) {
     let mut folders: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for definition in definitions {
@@ -20,4 +21,25 @@ pub(crate) fn add(sources: &mut Sources, definitions: &[Definition]) {
         }
         sources.insert(format!("{folder}/mod.rs").into(), text);
     }
+    let list: String = definitions
+        .iter()
+        .map(|definition| {
+            let (folder, module) = (names::snake(definition.folder), names::snake(&definition.name));
+            format!("            {folder}::{module}::{}\n", definition.name)
+        })
+        .collect();
+    let text = format!(
+        "//! The list of all messages.
+
+/// Calls a macro with `folder::module::Type` of each message, for what is done with every one of them (tests, fuzzing).
+#[macro_export]
+macro_rules! for_each_message {{
+    ($macro:ident) => {{
+        $macro! {{
+{list}        }}
+    }};
+}}
+"
+    );
+    sources.insert("for_each_message.rs".into(), text);
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result, ensure};
 use grete_definitions::{Definition, Field, Kind, Type, element_size_min};
 
-use super::docs;
 use super::fields::{FieldCode, borrows};
+use super::{docs, names};
 
 /// Names that generated modules import from their crate's prelude, which no struct may take.
 const PRELUDE: [&str; 17] = [
@@ -29,15 +29,15 @@ const PRELUDE: [&str; 17] = [
     "Versions",
 ];
 
-/// The module of a message.
-pub(crate) fn message(definition: &Definition) -> Result<String> {
+/// The module of a message; that of a request names its `response`.
+pub(crate) fn message(definition: &Definition, response: Option<&Definition>) -> Result<String> {
     let mut source = format!("//! [`{}`] and its structs.\n\nuse crate::prelude::*;\n\n", definition.name);
     source += &structure(definition, &definition.name, &definition.fields, None)?;
     for inner in &definition.structs {
         source += &structure(definition, &inner.name, &inner.fields, Some(size_min(definition, &inner.name)?))?;
     }
     if definition.kind == Kind::Request {
-        source += &request(definition);
+        source += &request(definition, response.context("a request without a response")?);
     }
     Ok(source)
 }
@@ -165,11 +165,19 @@ fn size_min(definition: &Definition, name: &str) -> Result<String> {
     Ok(text + "}")
 }
 
-fn request(definition: &Definition) -> String {
-    let api = definition.name.trim_end_matches("Request");
-    let name = &definition.name;
-    let lifetime = lifetime(definition, &definition.fields);
-    format!("impl<'a> Request<'a> for {name}{lifetime} {{ const KEY: crate::ApiKey = crate::ApiKey::{api}; }}\n")
+fn request(definition: &Definition, response: &Definition) -> String {
+    let (name, answer) = (&definition.name, &response.name);
+    format!(
+        "impl<'a> Request<'a> for {name}{} {{
+            const KEY: crate::ApiKey = crate::ApiKey::{};
+            type Response<'r> = crate::{}::{}::{answer}{};
+        }}\n",
+        lifetime(definition, &definition.fields),
+        name.trim_end_matches("Request"),
+        names::snake(response.folder),
+        names::snake(answer),
+        if lifetime(response, &response.fields).is_empty() { "" } else { "<'r>" }
+    )
 }
 
 /// The lifetime parameter of a struct with such fields.

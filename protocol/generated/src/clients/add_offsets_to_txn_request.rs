@@ -45,4 +45,5 @@ impl<'a> Message<'a> for AddOffsetsToTxnRequest<'a> {
 
 impl<'a> Request<'a> for AddOffsetsToTxnRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::AddOffsetsToTxn;
+    type Response<'r> = crate::clients::add_offsets_to_txn_response::AddOffsetsToTxnResponse;
 }

@@ -177,4 +177,5 @@ impl<'a> Element<'a> for AddPartitionsToTxnTopic<'a> {
 
 impl<'a> Request<'a> for AddPartitionsToTxnRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::AddPartitionsToTxn;
+    type Response<'r> = crate::clients::add_partitions_to_txn_response::AddPartitionsToTxnResponse<'r>;
 }

@@ -106,4 +106,5 @@ impl<'a> Element<'a> for Listener<'a> {
 
 impl<'a> Request<'a> for AddRaftVoterRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::AddRaftVoter;
+    type Response<'r> = crate::clients::add_raft_voter_response::AddRaftVoterResponse<'r>;
 }

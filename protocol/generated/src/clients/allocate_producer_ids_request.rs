@@ -43,4 +43,5 @@ impl<'a> Message<'a> for AllocateProducerIdsRequest {
 
 impl<'a> Request<'a> for AllocateProducerIdsRequest {
     const KEY: crate::ApiKey = crate::ApiKey::AllocateProducerIds;
+    type Response<'r> = crate::clients::allocate_producer_ids_response::AllocateProducerIdsResponse;
 }

@@ -146,4 +146,5 @@ impl<'a> Element<'a> for OpData<'a> {
 
 impl<'a> Request<'a> for AlterClientQuotasRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::AlterClientQuotas;
+    type Response<'r> = crate::clients::alter_client_quotas_response::AlterClientQuotasResponse<'r>;
 }

@@ -111,4 +111,5 @@ impl<'a> Element<'a> for AlterableConfig<'a> {
 
 impl<'a> Request<'a> for AlterConfigsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::AlterConfigs;
+    type Response<'r> = crate::clients::alter_configs_response::AlterConfigsResponse<'r>;
 }

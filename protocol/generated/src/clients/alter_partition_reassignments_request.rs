@@ -122,4 +122,5 @@ impl<'a> Element<'a> for ReassignablePartition {
 
 impl<'a> Request<'a> for AlterPartitionReassignmentsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::AlterPartitionReassignments;
+    type Response<'r> = crate::clients::alter_partition_reassignments_response::AlterPartitionReassignmentsResponse<'r>;
 }

@@ -181,4 +181,5 @@ impl<'a> Element<'a> for BrokerState {
 
 impl<'a> Request<'a> for AlterPartitionRequest {
     const KEY: crate::ApiKey = crate::ApiKey::AlterPartition;
+    type Response<'r> = crate::clients::alter_partition_response::AlterPartitionResponse;
 }

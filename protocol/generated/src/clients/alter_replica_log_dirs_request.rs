@@ -94,4 +94,5 @@ impl<'a> Element<'a> for AlterReplicaLogDirTopic<'a> {
 
 impl<'a> Request<'a> for AlterReplicaLogDirsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::AlterReplicaLogDirs;
+    type Response<'r> = crate::clients::alter_replica_log_dirs_response::AlterReplicaLogDirsResponse<'r>;
 }

@@ -99,4 +99,5 @@ impl<'a> Element<'a> for AlterShareGroupOffsetsRequestPartition {
 
 impl<'a> Request<'a> for AlterShareGroupOffsetsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::AlterShareGroupOffsets;
+    type Response<'r> = crate::clients::alter_share_group_offsets_response::AlterShareGroupOffsetsResponse<'r>;
 }

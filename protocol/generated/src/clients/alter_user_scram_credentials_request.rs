@@ -107,4 +107,5 @@ impl<'a> Element<'a> for ScramCredentialUpsertion<'a> {
 
 impl<'a> Request<'a> for AlterUserScramCredentialsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::AlterUserScramCredentials;
+    type Response<'r> = crate::clients::alter_user_scram_credentials_response::AlterUserScramCredentialsResponse<'r>;
 }

@@ -65,4 +65,5 @@ impl<'a> Message<'a> for ApiVersionsRequest<'a> {
 
 impl<'a> Request<'a> for ApiVersionsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ApiVersions;
+    type Response<'r> = crate::clients::api_versions_response::ApiVersionsResponse<'r>;
 }

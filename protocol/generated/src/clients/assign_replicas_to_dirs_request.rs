@@ -129,4 +129,5 @@ impl<'a> Element<'a> for PartitionData {
 
 impl<'a> Request<'a> for AssignReplicasToDirsRequest {
     const KEY: crate::ApiKey = crate::ApiKey::AssignReplicasToDirs;
+    type Response<'r> = crate::clients::assign_replicas_to_dirs_response::AssignReplicasToDirsResponse;
 }

@@ -189,4 +189,5 @@ impl<'a> Element<'a> for LeaderEndpoint<'a> {
 
 impl<'a> Request<'a> for BeginQuorumEpochRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::BeginQuorumEpoch;
+    type Response<'r> = crate::clients::begin_quorum_epoch_response::BeginQuorumEpochResponse<'r>;
 }

@@ -92,4 +92,5 @@ impl<'a> Message<'a> for BrokerHeartbeatRequest {
 
 impl<'a> Request<'a> for BrokerHeartbeatRequest {
     const KEY: crate::ApiKey = crate::ApiKey::BrokerHeartbeat;
+    type Response<'r> = crate::clients::broker_heartbeat_response::BrokerHeartbeatResponse;
 }

@@ -164,4 +164,5 @@ impl<'a> Element<'a> for Feature<'a> {
 
 impl<'a> Request<'a> for BrokerRegistrationRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::BrokerRegistration;
+    type Response<'r> = crate::clients::broker_registration_response::BrokerRegistrationResponse;
 }

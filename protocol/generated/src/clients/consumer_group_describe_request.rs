@@ -37,4 +37,5 @@ impl<'a> Message<'a> for ConsumerGroupDescribeRequest<'a> {
 
 impl<'a> Request<'a> for ConsumerGroupDescribeRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ConsumerGroupDescribe;
+    type Response<'r> = crate::clients::consumer_group_describe_response::ConsumerGroupDescribeResponse<'r>;
 }

@@ -122,4 +122,5 @@ impl<'a> Element<'a> for TopicPartitions {
 
 impl<'a> Request<'a> for ConsumerGroupHeartbeatRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ConsumerGroupHeartbeat;
+    type Response<'r> = crate::clients::consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse<'r>;
 }

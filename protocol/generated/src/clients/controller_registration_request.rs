@@ -123,4 +123,5 @@ impl<'a> Element<'a> for Feature<'a> {
 
 impl<'a> Request<'a> for ControllerRegistrationRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ControllerRegistration;
+    type Response<'r> = crate::clients::controller_registration_response::ControllerRegistrationResponse<'r>;
 }

@@ -99,4 +99,5 @@ impl<'a> Element<'a> for AclCreation<'a> {
 
 impl<'a> Request<'a> for CreateAclsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::CreateAcls;
+    type Response<'r> = crate::clients::create_acls_response::CreateAclsResponse<'r>;
 }

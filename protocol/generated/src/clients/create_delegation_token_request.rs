@@ -107,4 +107,5 @@ impl<'a> Element<'a> for CreatableRenewers<'a> {
 
 impl<'a> Request<'a> for CreateDelegationTokenRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::CreateDelegationToken;
+    type Response<'r> = crate::clients::create_delegation_token_response::CreateDelegationTokenResponse<'r>;
 }

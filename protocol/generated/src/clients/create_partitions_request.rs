@@ -112,4 +112,5 @@ impl<'a> Element<'a> for CreatePartitionsAssignment {
 
 impl<'a> Request<'a> for CreatePartitionsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::CreatePartitions;
+    type Response<'r> = crate::clients::create_partitions_response::CreatePartitionsResponse<'r>;
 }

@@ -163,4 +163,5 @@ impl<'a> Element<'a> for CreatableTopicConfig<'a> {
 
 impl<'a> Request<'a> for CreateTopicsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::CreateTopics;
+    type Response<'r> = crate::clients::create_topics_response::CreateTopicsResponse<'r>;
 }

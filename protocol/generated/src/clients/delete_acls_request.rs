@@ -99,4 +99,5 @@ impl<'a> Element<'a> for DeleteAclsFilter<'a> {
 
 impl<'a> Request<'a> for DeleteAclsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DeleteAcls;
+    type Response<'r> = crate::clients::delete_acls_response::DeleteAclsResponse<'r>;
 }

@@ -30,4 +30,5 @@ impl<'a> Message<'a> for DeleteGroupsRequest<'a> {
 
 impl<'a> Request<'a> for DeleteGroupsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DeleteGroups;
+    type Response<'r> = crate::clients::delete_groups_response::DeleteGroupsResponse<'r>;
 }

@@ -105,4 +105,5 @@ impl<'a> Element<'a> for DeleteRecordsPartition {
 
 impl<'a> Request<'a> for DeleteRecordsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DeleteRecords;
+    type Response<'r> = crate::clients::delete_records_response::DeleteRecordsResponse<'r>;
 }

@@ -61,4 +61,5 @@ impl<'a> Element<'a> for DeleteShareGroupOffsetsRequestTopic<'a> {
 
 impl<'a> Request<'a> for DeleteShareGroupOffsetsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DeleteShareGroupOffsets;
+    type Response<'r> = crate::clients::delete_share_group_offsets_response::DeleteShareGroupOffsetsResponse<'r>;
 }

@@ -92,4 +92,5 @@ impl<'a> Element<'a> for PartitionData {
 
 impl<'a> Request<'a> for DeleteShareGroupStateRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DeleteShareGroupState;
+    type Response<'r> = crate::clients::delete_share_group_state_response::DeleteShareGroupStateResponse<'r>;
 }

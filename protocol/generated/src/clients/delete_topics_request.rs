@@ -89,4 +89,5 @@ impl<'a> Element<'a> for DeleteTopicState<'a> {
 
 impl<'a> Request<'a> for DeleteTopicsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DeleteTopics;
+    type Response<'r> = crate::clients::delete_topics_response::DeleteTopicsResponse<'r>;
 }

@@ -72,4 +72,5 @@ impl<'a> Message<'a> for DescribeAclsRequest<'a> {
 
 impl<'a> Request<'a> for DescribeAclsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeAcls;
+    type Response<'r> = crate::clients::describe_acls_response::DescribeAclsResponse<'r>;
 }

@@ -81,4 +81,5 @@ impl<'a> Element<'a> for ComponentData<'a> {
 
 impl<'a> Request<'a> for DescribeClientQuotasRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeClientQuotas;
+    type Response<'r> = crate::clients::describe_client_quotas_response::DescribeClientQuotasResponse<'r>;
 }

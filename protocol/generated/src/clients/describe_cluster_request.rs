@@ -60,4 +60,5 @@ impl<'a> Message<'a> for DescribeClusterRequest {
 
 impl<'a> Request<'a> for DescribeClusterRequest {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeCluster;
+    type Response<'r> = crate::clients::describe_cluster_response::DescribeClusterResponse<'r>;
 }

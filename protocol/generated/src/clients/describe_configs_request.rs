@@ -94,4 +94,5 @@ impl<'a> Element<'a> for DescribeConfigsResource<'a> {
 
 impl<'a> Request<'a> for DescribeConfigsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeConfigs;
+    type Response<'r> = crate::clients::describe_configs_response::DescribeConfigsResponse<'r>;
 }

@@ -70,4 +70,5 @@ impl<'a> Element<'a> for DescribeDelegationTokenOwner<'a> {
 
 impl<'a> Request<'a> for DescribeDelegationTokenRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeDelegationToken;
+    type Response<'r> = crate::clients::describe_delegation_token_response::DescribeDelegationTokenResponse<'r>;
 }

@@ -41,4 +41,5 @@ impl<'a> Message<'a> for DescribeGroupsRequest<'a> {
 
 impl<'a> Request<'a> for DescribeGroupsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeGroups;
+    type Response<'r> = crate::clients::describe_groups_response::DescribeGroupsResponse<'r>;
 }

@@ -70,4 +70,5 @@ impl<'a> Element<'a> for DescribableLogDirTopic<'a> {
 
 impl<'a> Request<'a> for DescribeLogDirsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeLogDirs;
+    type Response<'r> = crate::clients::describe_log_dirs_response::DescribeLogDirsResponse<'r>;
 }

@@ -61,4 +61,5 @@ impl<'a> Element<'a> for TopicRequest<'a> {
 
 impl<'a> Request<'a> for DescribeProducersRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeProducers;
+    type Response<'r> = crate::clients::describe_producers_response::DescribeProducersResponse<'r>;
 }

@@ -85,4 +85,5 @@ impl<'a> Element<'a> for PartitionData {
 
 impl<'a> Request<'a> for DescribeQuorumRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeQuorum;
+    type Response<'r> = crate::clients::describe_quorum_response::DescribeQuorumResponse<'r>;
 }

@@ -98,4 +98,5 @@ impl<'a> Element<'a> for DescribeShareGroupOffsetsRequestTopic<'a> {
 
 impl<'a> Request<'a> for DescribeShareGroupOffsetsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeShareGroupOffsets;
+    type Response<'r> = crate::clients::describe_share_group_offsets_response::DescribeShareGroupOffsetsResponse<'r>;
 }

@@ -102,4 +102,5 @@ impl<'a> Element<'a> for Cursor<'a> {
 
 impl<'a> Request<'a> for DescribeTopicPartitionsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeTopicPartitions;
+    type Response<'r> = crate::clients::describe_topic_partitions_response::DescribeTopicPartitionsResponse<'r>;
 }

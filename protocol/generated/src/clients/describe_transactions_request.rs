@@ -30,4 +30,5 @@ impl<'a> Message<'a> for DescribeTransactionsRequest<'a> {
 
 impl<'a> Request<'a> for DescribeTransactionsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeTransactions;
+    type Response<'r> = crate::clients::describe_transactions_response::DescribeTransactionsResponse<'r>;
 }

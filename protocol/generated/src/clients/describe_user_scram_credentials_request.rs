@@ -60,4 +60,6 @@ impl<'a> Element<'a> for UserName<'a> {
 
 impl<'a> Request<'a> for DescribeUserScramCredentialsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::DescribeUserScramCredentials;
+    type Response<'r> =
+        crate::clients::describe_user_scram_credentials_response::DescribeUserScramCredentialsResponse<'r>;
 }

@@ -90,4 +90,5 @@ impl<'a> Element<'a> for TopicPartitions<'a> {
 
 impl<'a> Request<'a> for ElectLeadersRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ElectLeaders;
+    type Response<'r> = crate::clients::elect_leaders_response::ElectLeadersResponse<'r>;
 }

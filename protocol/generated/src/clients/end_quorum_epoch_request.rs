@@ -219,4 +219,5 @@ impl<'a> Element<'a> for LeaderEndpoint<'a> {
 
 impl<'a> Request<'a> for EndQuorumEpochRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::EndQuorumEpoch;
+    type Response<'r> = crate::clients::end_quorum_epoch_response::EndQuorumEpochResponse<'r>;
 }

@@ -45,4 +45,5 @@ impl<'a> Message<'a> for EndTxnRequest<'a> {
 
 impl<'a> Request<'a> for EndTxnRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::EndTxn;
+    type Response<'r> = crate::clients::end_txn_response::EndTxnResponse;
 }

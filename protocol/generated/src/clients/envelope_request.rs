@@ -52,4 +52,5 @@ impl<'a> Message<'a> for EnvelopeRequest<'a> {
 
 impl<'a> Request<'a> for EnvelopeRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::Envelope;
+    type Response<'r> = crate::clients::envelope_response::EnvelopeResponse<'r>;
 }

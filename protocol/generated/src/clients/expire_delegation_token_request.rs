@@ -37,4 +37,5 @@ impl<'a> Message<'a> for ExpireDelegationTokenRequest<'a> {
 
 impl<'a> Request<'a> for ExpireDelegationTokenRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ExpireDelegationToken;
+    type Response<'r> = crate::clients::expire_delegation_token_response::ExpireDelegationTokenResponse;
 }

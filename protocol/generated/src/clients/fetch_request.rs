@@ -366,4 +366,5 @@ impl<'a> Element<'a> for ForgottenTopic<'a> {
 
 impl<'a> Request<'a> for FetchRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::Fetch;
+    type Response<'r> = crate::clients::fetch_response::FetchResponse<'r>;
 }

@@ -181,4 +181,5 @@ impl<'a> Element<'a> for SnapshotId {
 
 impl<'a> Request<'a> for FetchSnapshotRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::FetchSnapshot;
+    type Response<'r> = crate::clients::fetch_snapshot_response::FetchSnapshotResponse<'r>;
 }

@@ -53,4 +53,5 @@ impl<'a> Message<'a> for FindCoordinatorRequest<'a> {
 
 impl<'a> Request<'a> for FindCoordinatorRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::FindCoordinator;
+    type Response<'r> = crate::clients::find_coordinator_response::FindCoordinatorResponse<'r>;
 }

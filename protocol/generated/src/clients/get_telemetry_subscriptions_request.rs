@@ -30,4 +30,5 @@ impl<'a> Message<'a> for GetTelemetrySubscriptionsRequest {
 
 impl<'a> Request<'a> for GetTelemetrySubscriptionsRequest {
     const KEY: crate::ApiKey = crate::ApiKey::GetTelemetrySubscriptions;
+    type Response<'r> = crate::clients::get_telemetry_subscriptions_response::GetTelemetrySubscriptionsResponse<'r>;
 }

@@ -49,4 +49,5 @@ impl<'a> Message<'a> for HeartbeatRequest<'a> {
 
 impl<'a> Request<'a> for HeartbeatRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::Heartbeat;
+    type Response<'r> = crate::clients::heartbeat_response::HeartbeatResponse;
 }

@@ -119,4 +119,5 @@ impl<'a> Element<'a> for AlterableConfig<'a> {
 
 impl<'a> Request<'a> for IncrementalAlterConfigsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::IncrementalAlterConfigs;
+    type Response<'r> = crate::clients::incremental_alter_configs_response::IncrementalAlterConfigsResponse<'r>;
 }

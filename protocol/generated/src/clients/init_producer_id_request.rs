@@ -83,4 +83,5 @@ impl<'a> Message<'a> for InitProducerIdRequest<'a> {
 
 impl<'a> Request<'a> for InitProducerIdRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::InitProducerId;
+    type Response<'r> = crate::clients::init_producer_id_response::InitProducerIdResponse;
 }

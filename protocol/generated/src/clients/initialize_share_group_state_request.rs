@@ -103,4 +103,5 @@ impl<'a> Element<'a> for PartitionData {
 
 impl<'a> Request<'a> for InitializeShareGroupStateRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::InitializeShareGroupState;
+    type Response<'r> = crate::clients::initialize_share_group_state_response::InitializeShareGroupStateResponse<'r>;
 }

@@ -115,4 +115,5 @@ impl<'a> Element<'a> for JoinGroupRequestProtocol<'a> {
 
 impl<'a> Request<'a> for JoinGroupRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::JoinGroup;
+    type Response<'r> = crate::clients::join_group_response::JoinGroupResponse<'r>;
 }

@@ -99,4 +99,5 @@ impl<'a> Element<'a> for MemberIdentity<'a> {
 
 impl<'a> Request<'a> for LeaveGroupRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::LeaveGroup;
+    type Response<'r> = crate::clients::leave_group_response::LeaveGroupResponse<'r>;
 }

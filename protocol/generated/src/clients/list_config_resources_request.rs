@@ -37,4 +37,5 @@ impl<'a> Message<'a> for ListConfigResourcesRequest {
 
 impl<'a> Request<'a> for ListConfigResourcesRequest {
     const KEY: crate::ApiKey = crate::ApiKey::ListConfigResources;
+    type Response<'r> = crate::clients::list_config_resources_response::ListConfigResourcesResponse<'r>;
 }

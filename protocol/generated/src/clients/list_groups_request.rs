@@ -45,4 +45,5 @@ impl<'a> Message<'a> for ListGroupsRequest<'a> {
 
 impl<'a> Request<'a> for ListGroupsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ListGroups;
+    type Response<'r> = crate::clients::list_groups_response::ListGroupsResponse<'r>;
 }

@@ -132,4 +132,5 @@ impl<'a> Element<'a> for ListOffsetsPartition {
 
 impl<'a> Request<'a> for ListOffsetsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ListOffsets;
+    type Response<'r> = crate::clients::list_offsets_response::ListOffsetsResponse<'r>;
 }

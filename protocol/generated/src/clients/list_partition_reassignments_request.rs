@@ -74,4 +74,5 @@ impl<'a> Element<'a> for ListPartitionReassignmentsTopics<'a> {
 
 impl<'a> Request<'a> for ListPartitionReassignmentsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ListPartitionReassignments;
+    type Response<'r> = crate::clients::list_partition_reassignments_response::ListPartitionReassignmentsResponse<'r>;
 }

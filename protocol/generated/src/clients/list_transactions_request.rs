@@ -65,4 +65,5 @@ impl<'a> Message<'a> for ListTransactionsRequest<'a> {
 
 impl<'a> Request<'a> for ListTransactionsRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ListTransactions;
+    type Response<'r> = crate::clients::list_transactions_response::ListTransactionsResponse<'r>;
 }

@@ -131,4 +131,5 @@ impl<'a> Element<'a> for MetadataRequestTopic<'a> {
 
 impl<'a> Request<'a> for MetadataRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::Metadata;
+    type Response<'r> = crate::clients::metadata_response::MetadataResponse<'r>;
 }

@@ -172,4 +172,5 @@ impl<'a> Element<'a> for OffsetCommitRequestPartition<'a> {
 
 impl<'a> Request<'a> for OffsetCommitRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::OffsetCommit;
+    type Response<'r> = crate::clients::offset_commit_response::OffsetCommitResponse<'r>;
 }

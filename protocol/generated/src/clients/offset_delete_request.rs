@@ -75,4 +75,5 @@ impl<'a> Element<'a> for OffsetDeleteRequestPartition {
 
 impl<'a> Request<'a> for OffsetDeleteRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::OffsetDelete;
+    type Response<'r> = crate::clients::offset_delete_response::OffsetDeleteResponse<'r>;
 }

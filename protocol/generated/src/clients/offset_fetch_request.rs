@@ -238,4 +238,5 @@ impl<'a> Element<'a> for OffsetFetchRequestTopics<'a> {
 
 impl<'a> Request<'a> for OffsetFetchRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::OffsetFetch;
+    type Response<'r> = crate::clients::offset_fetch_response::OffsetFetchResponse<'r>;
 }

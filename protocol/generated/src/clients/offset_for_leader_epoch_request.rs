@@ -123,4 +123,5 @@ impl<'a> Element<'a> for OffsetForLeaderPartition {
 
 impl<'a> Request<'a> for OffsetForLeaderEpochRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::OffsetForLeaderEpoch;
+    type Response<'r> = crate::clients::offset_for_leader_epoch_response::OffsetForLeaderEpochResponse<'r>;
 }

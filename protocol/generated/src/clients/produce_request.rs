@@ -122,4 +122,5 @@ impl<'a> Element<'a> for PartitionProduceData<'a> {
 
 impl<'a> Request<'a> for ProduceRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::Produce;
+    type Response<'r> = crate::clients::produce_response::ProduceResponse<'r>;
 }

@@ -49,4 +49,5 @@ impl<'a> Message<'a> for PushTelemetryRequest<'a> {
 
 impl<'a> Request<'a> for PushTelemetryRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::PushTelemetry;
+    type Response<'r> = crate::clients::push_telemetry_response::PushTelemetryResponse;
 }

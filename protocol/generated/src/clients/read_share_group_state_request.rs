@@ -99,4 +99,5 @@ impl<'a> Element<'a> for PartitionData {
 
 impl<'a> Request<'a> for ReadShareGroupStateRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ReadShareGroupState;
+    type Response<'r> = crate::clients::read_share_group_state_response::ReadShareGroupStateResponse<'r>;
 }

@@ -99,4 +99,5 @@ impl<'a> Element<'a> for PartitionData {
 
 impl<'a> Request<'a> for ReadShareGroupStateSummaryRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ReadShareGroupStateSummary;
+    type Response<'r> = crate::clients::read_share_group_state_summary_response::ReadShareGroupStateSummaryResponse<'r>;
 }

@@ -52,4 +52,5 @@ impl<'a> Message<'a> for RemoveRaftVoterRequest<'a> {
 
 impl<'a> Request<'a> for RemoveRaftVoterRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::RemoveRaftVoter;
+    type Response<'r> = crate::clients::remove_raft_voter_response::RemoveRaftVoterResponse<'r>;
 }

@@ -37,4 +37,5 @@ impl<'a> Message<'a> for RenewDelegationTokenRequest<'a> {
 
 impl<'a> Request<'a> for RenewDelegationTokenRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::RenewDelegationToken;
+    type Response<'r> = crate::clients::renew_delegation_token_response::RenewDelegationTokenResponse;
 }

@@ -30,4 +30,5 @@ impl<'a> Message<'a> for SaslAuthenticateRequest<'a> {
 
 impl<'a> Request<'a> for SaslAuthenticateRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::SaslAuthenticate;
+    type Response<'r> = crate::clients::sasl_authenticate_response::SaslAuthenticateResponse<'r>;
 }

@@ -27,4 +27,5 @@ impl<'a> Message<'a> for SaslHandshakeRequest<'a> {
 
 impl<'a> Request<'a> for SaslHandshakeRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::SaslHandshake;
+    type Response<'r> = crate::clients::sasl_handshake_response::SaslHandshakeResponse<'r>;
 }

@@ -163,4 +163,5 @@ impl<'a> Element<'a> for AcknowledgementBatch {
 
 impl<'a> Request<'a> for ShareAcknowledgeRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ShareAcknowledge;
+    type Response<'r> = crate::clients::share_acknowledge_response::ShareAcknowledgeResponse<'r>;
 }

@@ -231,4 +231,5 @@ impl<'a> Element<'a> for ForgottenTopic {
 
 impl<'a> Request<'a> for ShareFetchRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ShareFetch;
+    type Response<'r> = crate::clients::share_fetch_response::ShareFetchResponse<'r>;
 }

@@ -37,4 +37,5 @@ impl<'a> Message<'a> for ShareGroupDescribeRequest<'a> {
 
 impl<'a> Request<'a> for ShareGroupDescribeRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ShareGroupDescribe;
+    type Response<'r> = crate::clients::share_group_describe_response::ShareGroupDescribeResponse<'r>;
 }

@@ -49,4 +49,5 @@ impl<'a> Message<'a> for ShareGroupHeartbeatRequest<'a> {
 
 impl<'a> Request<'a> for ShareGroupHeartbeatRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::ShareGroupHeartbeat;
+    type Response<'r> = crate::clients::share_group_heartbeat_response::ShareGroupHeartbeatResponse<'r>;
 }

@@ -45,4 +45,5 @@ impl<'a> Message<'a> for StreamsGroupDescribeRequest<'a> {
 
 impl<'a> Request<'a> for StreamsGroupDescribeRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::StreamsGroupDescribe;
+    type Response<'r> = crate::clients::streams_group_describe_response::StreamsGroupDescribeResponse<'r>;
 }

@@ -398,4 +398,5 @@ impl<'a> Element<'a> for TaskIds<'a> {
 
 impl<'a> Request<'a> for StreamsGroupHeartbeatRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::StreamsGroupHeartbeat;
+    type Response<'r> = crate::clients::streams_group_heartbeat_response::StreamsGroupHeartbeatResponse<'r>;
 }

@@ -185,4 +185,5 @@ impl<'a> Element<'a> for TopologyDescriptionGlobalStore<'a> {
 
 impl<'a> Request<'a> for StreamsGroupTopologyDescriptionUpdateRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::StreamsGroupTopologyDescriptionUpdate;
+    type Response<'r> = crate::clients::streams_group_topology_description_update_response::StreamsGroupTopologyDescriptionUpdateResponse<'r>;
 }

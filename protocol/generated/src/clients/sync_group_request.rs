@@ -99,4 +99,5 @@ impl<'a> Element<'a> for SyncGroupRequestAssignment<'a> {
 
 impl<'a> Request<'a> for SyncGroupRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::SyncGroup;
+    type Response<'r> = crate::clients::sync_group_response::SyncGroupResponse<'r>;
 }

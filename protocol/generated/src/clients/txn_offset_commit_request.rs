@@ -188,4 +188,5 @@ impl<'a> Element<'a> for TxnOffsetCommitRequestPartition<'a> {
 
 impl<'a> Request<'a> for TxnOffsetCommitRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::TxnOffsetCommit;
+    type Response<'r> = crate::clients::txn_offset_commit_response::TxnOffsetCommitResponse<'r>;
 }

@@ -30,4 +30,5 @@ impl<'a> Message<'a> for UnregisterBrokerRequest {
 
 impl<'a> Request<'a> for UnregisterBrokerRequest {
     const KEY: crate::ApiKey = crate::ApiKey::UnregisterBroker;
+    type Response<'r> = crate::clients::unregister_broker_response::UnregisterBrokerResponse<'r>;
 }

@@ -30,4 +30,5 @@ impl<'a> Message<'a> for UnregisterControllerRequest {
 
 impl<'a> Request<'a> for UnregisterControllerRequest {
     const KEY: crate::ApiKey = crate::ApiKey::UnregisterController;
+    type Response<'r> = crate::clients::unregister_controller_response::UnregisterControllerResponse<'r>;
 }

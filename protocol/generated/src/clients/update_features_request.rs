@@ -115,4 +115,5 @@ impl<'a> Element<'a> for FeatureUpdateKey<'a> {
 
 impl<'a> Request<'a> for UpdateFeaturesRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::UpdateFeatures;
+    type Response<'r> = crate::clients::update_features_response::UpdateFeaturesResponse<'r>;
 }

@@ -133,4 +133,5 @@ impl<'a> Element<'a> for KRaftVersionFeature {
 
 impl<'a> Request<'a> for UpdateRaftVoterRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::UpdateRaftVoter;
+    type Response<'r> = crate::clients::update_raft_voter_response::UpdateRaftVoterResponse<'r>;
 }

@@ -147,4 +147,5 @@ impl<'a> Element<'a> for PartitionData {
 
 impl<'a> Request<'a> for VoteRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::Vote;
+    type Response<'r> = crate::clients::vote_response::VoteResponse<'r>;
 }

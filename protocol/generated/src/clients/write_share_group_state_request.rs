@@ -173,4 +173,5 @@ impl<'a> Element<'a> for StateBatch {
 
 impl<'a> Request<'a> for WriteShareGroupStateRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::WriteShareGroupState;
+    type Response<'r> = crate::clients::write_share_group_state_response::WriteShareGroupStateResponse<'r>;
 }

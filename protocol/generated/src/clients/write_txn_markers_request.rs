@@ -113,4 +113,5 @@ impl<'a> Element<'a> for WritableTxnMarkerTopic<'a> {
 
 impl<'a> Request<'a> for WriteTxnMarkersRequest<'a> {
     const KEY: crate::ApiKey = crate::ApiKey::WriteTxnMarkers;
+    type Response<'r> = crate::clients::write_txn_markers_response::WriteTxnMarkersResponse<'r>;
 }
