@@ -104,3 +104,9 @@ pub const LOG_REMOVALS_UNDER_WAY_MAX: usize = 32;
 
 /// The logs of a shard that are recovered at once; each has one read under way.
 pub const LOG_RECOVERIES_MAX: usize = 64;
+
+/// The refused connections that the operator is told of one by one, in each window of time.
+pub const REFUSALS_TOLD_MAX: u32 = 10;
+
+/// The length of that window.
+pub const REFUSALS_WINDOW_MS: i64 = 60_000;

@@ -14,6 +14,7 @@ mod head;
 mod install;
 mod message;
 mod pipeline;
+mod refusals;
 mod requests;
 mod work;
 
@@ -44,6 +45,7 @@ use groups::Coordinators;
 use head::Head;
 use message::Message;
 use pipeline::Sequence;
+use refusals::Refusals;
 use requests::{Timer, UnderWay};
 
 /// A shard.
@@ -68,6 +70,7 @@ pub struct Shard {
     parked: BTreeMap<(ConnectionId, Sequence), Request>,
     sessions: SessionCache,
     timers: Timers<Timer>,
+    refusals: Refusals,
     /// What this shard has told itself.
     inbox: VecDeque<Message>,
     /// What is said to other shards.
@@ -115,6 +118,7 @@ impl Shard {
             parked: BTreeMap::new(),
             sessions: SessionCache::new(slots, eviction),
             timers: Timers::default(),
+            refusals: Refusals::default(),
             inbox: VecDeque::new(),
             outbox: Vec::new(),
             head: (shard == ShardId(0)).then(|| Head::boot(&node, shards, seed, now, &found)),
@@ -169,7 +173,7 @@ impl Shard {
                 self.opened(now, Client { connection, listener, peer, local }, effects);
             }
             Event::Announced { connection, length, api_key, .. } => {
-                self.announced(connection, length, api_key, effects)
+                self.announced(now, connection, length, api_key, effects)
             }
             Event::Frame { connection, frame } => self.frame(now, connection, frame, effects),
             Event::Closed { connection } => self.closed(now, connection, effects),

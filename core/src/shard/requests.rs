@@ -45,10 +45,10 @@ impl Shard {
     }
 
     /// A large frame is on its way.
-    pub(super) fn announced(&mut self, id: ConnectionId, length: i32, api_key: i16, effects: &mut Effects) {
+    pub(super) fn announced(&mut self, now: Now, id: ConnectionId, length: i32, api_key: i16, effects: &mut Effects) {
         if self.connections.announced(id, length, api_key, effects) == Announcement::Refused {
-            let text = format!("A client's connection was closed: it sent a request of {length} bytes");
-            self.refuse(id, text, effects);
+            let text = format!("it announces a request of {length} bytes");
+            self.refuse(now, id, &text, effects);
         }
     }
 
@@ -96,7 +96,7 @@ impl Shard {
                     self.parked.insert((id, sequence), request);
                 }
                 Ok(request) => self.begin(now, id, sequence, request, effects),
-                Err(reason) => self.refuse(id, reason, effects),
+                Err(reason) => self.refuse(now, id, &reason, effects),
             }
         }
     }
@@ -218,7 +218,7 @@ impl Shard {
             Ok(Next::Answer(parts)) => Some(parts.into_vec()),
             Ok(Next::Silent) => None,
             Err(refusal) => {
-                self.refuse(id, format!("{refusal}"), effects);
+                self.refuse(now, id, &format!("{refusal}"), effects);
                 return;
             }
         };
@@ -234,10 +234,10 @@ impl Shard {
     }
 
     /// Closes a connection, and says why.
-    fn refuse(&mut self, id: ConnectionId, reason: alloc::string::String, effects: &mut Effects) {
+    fn refuse(&mut self, now: Now, id: ConnectionId, reason: &str, effects: &mut Effects) {
         if let Some(connection) = self.connections.get_mut(id) {
             let peer = connection.client.peer;
-            effects.notice(Level::Debug, format!("The connection of {peer} is closed: {reason}"));
+            self.refusals.tell(now.instant, &format!("The connection of {peer} is closed: {reason}"), effects);
         }
         self.connections.close(id, effects);
     }

@@ -34,7 +34,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
         if rust && !generated && lines > LINES_MAX {
             breaches.push(format!("{path}: {lines} lines, more than {LINES_MAX}"));
         }
-        if rust && !generated && !source.text.contains("//!") && !path.contains("/tests/") {
+        if rust && !generated && !source.text.contains("//!") && !is_test(path) {
             breaches.push(format!("{path}: does not say what it is (no `//!`)"));
         }
         if !path.starts_with("xtask/src/tidy/") {
