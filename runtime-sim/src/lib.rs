@@ -16,6 +16,9 @@
 //! drive    letting a world go on, step by step
 //! broker   the core's shards as machines
 //! client   a client by another implementation of the protocol
+//! model    what was acknowledged, and what must hold of a broker that has booted again
+//! workload what clients do in a run, written down in the model
+//! power    power loss at every effect
 //! trace    the story of a run, one line for each event
 //! ```
 
@@ -27,9 +30,12 @@ pub mod disk;
 pub mod draw;
 pub mod drive;
 pub mod machine;
+pub mod model;
 mod net;
 pub mod node;
+pub mod power;
 pub mod trace;
+pub mod workload;
 pub mod world;
 
 pub use net::{NetworkProfile, SEND_WINDOW_BYTES};

@@ -12,8 +12,8 @@ use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartiti
 use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, FetchRequest, GroupId,
-    InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, MetadataResponse, OffsetCommitRequest,
+    BrokerId, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, FetchRequest, FindCoordinatorRequest,
+    GroupId, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, MetadataResponse, OffsetCommitRequest,
     OffsetFetchRequest, ProduceRequest, ProduceResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
@@ -33,6 +33,7 @@ const LIST_OFFSETS_VERSION: i16 = 7;
 const METADATA_VERSION: i16 = 12;
 const OFFSET_COMMIT_VERSION: i16 = 9;
 const OFFSET_FETCH_VERSION: i16 = 9;
+const FIND_COORDINATOR_VERSION: i16 = 4;
 const INIT_PRODUCER_ID_VERSION: i16 = 4;
 
 /// Who produces, where that is told: what makes a producer idempotent.
@@ -347,6 +348,15 @@ pub fn committed(
     let answer = answer.ok_or_else(|| wrong("no partition"))?;
     code(answer.error_code)?;
     Ok((answer.committed_offset >= 0).then_some(answer.committed_offset))
+}
+
+/// Asks for the coordinator of a group, and so for the offsets topic where there is none.
+///
+/// # Errors
+/// Why there is no answer. That there is no coordinator yet is none.
+pub fn find_coordinator(drive: &mut impl Drive, client: &mut Client, group: &str) -> Result<(), CallError> {
+    let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![text(group)]);
+    client.call(drive, &request, FIND_COORDINATOR_VERSION).map(drop)
 }
 
 /// Asks for a producer id.

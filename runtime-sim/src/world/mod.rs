@@ -169,6 +169,12 @@ impl<M: Machine> World<M> {
         &mut self.nodes[node.0].disks[dir]
     }
 
+    /// Counts the changes of what a power loss may leave of a node.
+    #[must_use]
+    pub fn disk_version(&self, node: NodeIndex) -> u64 {
+        self.nodes[node.0].disks.iter().map(Disk::version).sum()
+    }
+
     /// The clocks of a node, to be set.
     pub fn clock_mut(&mut self, node: NodeIndex) -> &mut Clock {
         &mut self.nodes[node.0].clock

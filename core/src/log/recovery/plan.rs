@@ -2,6 +2,7 @@
 
 use crate::ids::{FilePosition, Offset};
 use crate::log::ends_file::EndEntry;
+use crate::log::files::leader_epoch_checkpoint;
 use crate::log::files::segment_name::{SegmentFile, SegmentName, Stage};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -66,7 +67,7 @@ impl Plan {
                 Some(SegmentName { stage: Stage::Swap, .. }) => {
                     return Err(format!("{name} is left of a compaction that was interrupted"));
                 }
-                None if name.ends_with(crate::log::replace::SUFFIX) => leftovers.push(name.clone()),
+                None if is_replacement_of_ours(name) => leftovers.push(name.clone()),
                 None => {}
             }
         }
@@ -149,4 +150,9 @@ impl Plan {
         let bytes = self.segments.get(self.scan_segment).and_then(|segment| segment.bytes).unwrap_or(0);
         last && bytes == self.scan_position
     }
+}
+/// Whether a file was to replace one of the log's. The quorum, whose files lie here too, sees to its own.
+fn is_replacement_of_ours(name: &str) -> bool {
+    let replaced = name.strip_suffix(crate::log::replace::SUFFIX);
+    replaced.is_some_and(|name| name == leader_epoch_checkpoint::NAME || SegmentName::parse(name).is_some())
 }
