@@ -56,3 +56,91 @@ fn while_topics_are_created_and_written_to() {
     });
     report("produce", &whole);
 }
+
+#[test]
+fn while_segments_roll_and_old_ones_are_deleted() {
+    let whole = lose_power(3, 1, 1, |run| {
+        serve(run);
+        let mut session = Session::new(run);
+        session.create("rolling", 1, &[("segment.bytes", "1048576"), ("segment.index.bytes", "4096")]);
+        for _ in 0..4 {
+            session.send("rolling", 0, 2, 150_000);
+            session.send("rolling", 0, 2, 150_000);
+            session.settle();
+        }
+        session.delete_records("rolling", 0, 9);
+        session.produce("rolling", 0, 1, 10);
+        session.wait(Duration::from_secs(70));
+        session.consume("rolling", 0);
+    });
+    report("roll", &whole);
+}
+
+#[test]
+fn while_topics_are_deleted_and_created_again() {
+    let whole = lose_power(4, 2, 1, |run| {
+        serve(run);
+        let mut session = Session::new(run);
+        session.create("short", 2, &[]);
+        session.produce("short", 0, 2, 40);
+        session.produce("short", 1, 2, 40);
+        session.delete("short");
+        session.create("short", 1, &[]);
+        session.produce("short", 0, 1, 40);
+        session.wait(Duration::from_secs(70));
+        session.produce("short", 0, 1, 40);
+    });
+    report("delete", &whole);
+}
+
+#[test]
+fn while_groups_commit() {
+    let whole = lose_power(5, 2, 1, |run| {
+        serve(run);
+        let mut session = Session::new(run);
+        session.create("orders", 2, &[]);
+        for offset in 1..4 {
+            session.commit("billing", "orders", 0, offset);
+            session.commit("shipping", "orders", 1, offset * 10);
+        }
+    });
+    report("commit", &whole);
+}
+
+#[test]
+fn while_idempotent_producers_write() {
+    let whole = lose_power(6, 2, 1, |run| {
+        serve(run);
+        let mut session = Session::new(run);
+        session.create("once", 1, &[]);
+        let mut first = session.init_producer();
+        let mut second = session.init_producer();
+        for _ in 0..3 {
+            session.send_as("once", 0, 2, 40, &mut first);
+            session.send_as("once", 0, 1, 40, &mut second);
+            session.send_as("once", 0, 1, 40, &mut first);
+            session.settle();
+        }
+        // Long enough for flushed ends to be recorded.
+        session.wait(Duration::from_secs(3));
+        session.send_as("once", 0, 1, 40, &mut second);
+        session.settle();
+    });
+    report("idempotent", &whole);
+}
+
+#[test]
+fn while_a_relaxed_topic_is_written_to() {
+    let whole = lose_power(7, 1, 2, |run| {
+        serve(run);
+        let mut session = Session::new(run);
+        session.create("relaxed", 1, &[("durability", "os")]);
+        for _ in 0..3 {
+            session.produce("relaxed", 0, 2, 600);
+            session.wait(Duration::from_millis(700));
+        }
+        session.wait(Duration::from_secs(3));
+        session.produce("relaxed", 0, 2, 600);
+    });
+    report("relaxed", &whole);
+}

@@ -364,7 +364,7 @@ pub fn find_coordinator(drive: &mut impl Drive, client: &mut Client, group: &str
 /// # Errors
 /// The code, or why there is no answer.
 pub fn init_producer(drive: &mut impl Drive, client: &mut Client) -> Result<Producer, CallError> {
-    let request = InitProducerIdRequest::default().with_transaction_timeout_ms(60_000);
+    let request = InitProducerIdRequest::default().with_transactional_id(None).with_transaction_timeout_ms(60_000);
     let response = client.call(drive, &request, INIT_PRODUCER_ID_VERSION)?;
     code(response.error_code)?;
     Ok(Producer { id: response.producer_id.0, epoch: response.producer_epoch, sequence: 0 })

@@ -146,6 +146,9 @@ impl<M: Machine> Checker<'_, M> {
             match operations::committed(self.world, self.client, group, topic, partition) {
                 Ok(committed) => return Ok(committed),
                 Err(CallError::Code(code)) if COORDINATOR_CODES.contains(&code) => {
+                    // Where there is no offsets topic yet, this asks for it.
+                    operations::find_coordinator(self.world, self.client, group)
+                        .map_err(|error| format!("FindCoordinator for {group}: {error:?}"))?;
                     self.world.run_for(COORDINATOR_PAUSE);
                 }
                 Err(error) => return Err(format!("OffsetFetch of group {group}: {error:?}")),
