@@ -94,7 +94,7 @@ impl Replicas {
                         origin: AppendOrigin::Client,
                     };
                     let appended = work.store.append(work.now, partition, &appending);
-                    appended.map_err(|error| append_failed(&error, segment_bytes))
+                    appended.map_err(|error| append_failed(&error, segment_bytes, log_start(work, partition)))
                 }
             };
             match appended {
@@ -223,13 +223,13 @@ fn failed(error: ErrorCode) -> AppendResult {
     AppendResult::Failed { error, message: None, record_errors: RecordErrors::default(), log_start_offset: Offset(-1) }
 }
 
+fn log_start(work: &Work<'_>, partition: TopicPartition) -> Offset {
+    work.store.log_start(partition).unwrap_or(Offset(-1))
+}
+
 fn rejected_result(rejected: Rejected, work: &Work<'_>, partition: TopicPartition) -> AppendResult {
     // As Kafka does: where its log refuses records, the client learns where the log begins.
-    let log_start_offset = if rejected.by_log {
-        work.store.state(partition).map_or(Offset(-1), |state| state.log_start)
-    } else {
-        Offset(-1)
-    };
+    let log_start_offset = if rejected.by_log { log_start(work, partition) } else { Offset(-1) };
     AppendResult::Failed {
         error: rejected.error,
         message: rejected.message.map(Into::into),
@@ -238,7 +238,7 @@ fn rejected_result(rejected: Rejected, work: &Work<'_>, partition: TopicPartitio
     }
 }
 
-fn append_failed(error: &AppendError, segment_bytes: u32) -> AppendResult {
+fn append_failed(error: &AppendError, segment_bytes: u32, log_start: Offset) -> AppendResult {
     let (code, message): (ErrorCode, Option<String>) = match error {
         AppendError::Unavailable(why) => (unavailable(*why), None),
         AppendError::Malformed => (ErrorCode::CorruptMessage, None),
@@ -262,10 +262,40 @@ fn append_failed(error: &AppendError, segment_bytes: u32) -> AppendResult {
         AppendError::CoordinatorFenced => (ErrorCode::TransactionCoordinatorFenced, None),
         AppendError::InvalidTransactionState => (ErrorCode::InvalidTxnState, None),
     };
+    // Who is refused for what a log knows of its producer learns where the log begins, as with records at fault.
+    let log_start_offset = match error {
+        AppendError::Unavailable(_) | AppendError::Malformed | AppendError::LargerThanSegment { .. } => Offset(-1),
+        AppendError::OffsetsExhausted
+        | AppendError::OutOfOrderSequence { .. }
+        | AppendError::InvalidProducerEpoch { .. }
+        | AppendError::CoordinatorFenced
+        | AppendError::InvalidTransactionState => log_start,
+    };
     AppendResult::Failed {
         error: code,
         message: message.map(Into::into),
         record_errors: RecordErrors::default(),
-        log_start_offset: Offset(-1),
+        log_start_offset,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ProducerId;
+    use crate::log::Unavailable;
+
+    #[test]
+    fn who_is_refused_by_a_log_learns_where_it_begins() {
+        let told = |error: AppendError| match append_failed(&error, 1 << 20, Offset(7)) {
+            AppendResult::Failed { error, log_start_offset, .. } => (error, log_start_offset),
+            AppendResult::Done { .. } => panic!("it failed"),
+        };
+        let producer = ProducerId(1);
+        let gap = AppendError::OutOfOrderSequence { producer, found: 4, expected: 3 };
+        assert_eq!(told(gap), (ErrorCode::OutOfOrderSequenceNumber, Offset(7)));
+        assert_eq!(told(AppendError::Malformed), (ErrorCode::CorruptMessage, Offset(-1)));
+        let offline = AppendError::Unavailable(Unavailable::Offline);
+        assert_eq!(told(offline), (ErrorCode::KafkaStorageError, Offset(-1)));
     }
 }

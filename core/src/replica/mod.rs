@@ -196,3 +196,22 @@ const fn unavailable(why: Unavailable) -> ErrorCode {
         Unavailable::Offline | Unavailable::Damaged => ErrorCode::KafkaStorageError,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{PartitionIndex, TopicId};
+
+    #[test]
+    fn an_epoch_that_a_client_knows_is_the_leaders_or_none() {
+        let partition = TopicPartition { topic: TopicId([7; 16]), partition: PartitionIndex(0) };
+        let mut replicas = Replicas::default();
+        replicas.lead(partition, LeaderEpoch(3), Arc::default());
+        let judged = |epoch| replicas.led(partition, epoch).err();
+        assert_eq!([-1, 3].map(judged), [None, None]);
+        assert_eq!([-2, 0, 2].map(judged), [Some(ErrorCode::FencedLeaderEpoch); 3], "only -1 says nothing");
+        assert_eq!(judged(4), Some(ErrorCode::UnknownLeaderEpoch));
+        let other = TopicPartition { partition: PartitionIndex(1), ..partition };
+        assert_eq!(replicas.led(other, -1).err(), Some(ErrorCode::UnknownTopicOrPartition));
+    }
+}

@@ -75,3 +75,23 @@ fn what_is_not_durable_and_what_was_deleted_is_not_found() {
     world.store.delete_records(world.now, partition(0), Offset(2)).expect("deleted");
     assert_eq!(search(&mut world, TimestampQuery::First(Timestamp(5))), Some((2, 30)));
 }
+
+#[test]
+fn the_leaders_epoch_begins_at_the_end_of_a_log_without_its_records() {
+    let mut world = World::new();
+    world.open(partition(0), &LogConfig::default());
+    let end = |world: &World, asked: i32, current: i32| {
+        let found = world.store.epoch_end(partition(0), LeaderEpoch(asked), LeaderEpoch(current)).expect("it is there");
+        found.map(|(epoch, end)| (epoch.0, end.0))
+    };
+    assert_eq!(end(&world, 5, 5), Some((5, 0)));
+    assert_eq!(
+        [3, -2].map(|asked| end(&world, asked, 5)),
+        [Some((3, 0)), Some((-2, 0))],
+        "all that is older ends there"
+    );
+    assert_eq!([6, -1].map(|asked| end(&world, asked, 5)), [None, None]);
+    world.commit(partition(0), &batch(&[1, 2]));
+    assert_eq!(end(&world, 5, 5), Some((5, 2)));
+    assert_eq!(end(&world, -2, 5), Some((-2, 0)), "older than the first record");
+}
