@@ -110,3 +110,18 @@ pub const REFUSALS_TOLD_MAX: u32 = 10;
 
 /// The length of that window.
 pub const REFUSALS_WINDOW_MS: i64 = 60_000;
+
+/// The snapshots of the metadata that are kept. With two of them, one may turn out to be damaged.
+pub const SNAPSHOTS_KEPT: usize = 2;
+
+/// The records of a snapshot that are encoded and written in one step.
+pub const SNAPSHOT_RECORDS_PER_WRITE: usize = 1000;
+
+/// A batch of a snapshot is closed before it grows beyond this.
+pub const SNAPSHOT_BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// The largest batch of a snapshot that is read; other brokers make them of 8 MiB.
+pub const SNAPSHOT_READ_BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// The records that one request may make the controller append, as in Kafka: they are one batch.
+pub const DECISION_RECORDS_MAX: usize = 10_000;

@@ -29,6 +29,8 @@ pub struct NodeConfig {
     pub auto_create_topics: bool,
     /// The settings of logs; each shard gets its own number.
     pub logs: LogStoreConfig,
+    /// `metadata.log.max.record.bytes.between.snapshots`.
+    pub metadata_snapshot_bytes: u64,
     /// The settings of groups.
     pub groups: Arc<GroupSettings>,
     /// `socket.request.max.bytes`.

@@ -54,6 +54,7 @@ pub fn node_config(dirs: u16) -> NodeConfig {
         },
         auto_create_topics: false,
         logs: LogStoreConfig::default(),
+        metadata_snapshot_bytes: 20 << 20,
         groups: Arc::new(GroupSettings { initial_rebalance_delay_ms: 0, ..GroupSettings::default() }),
         request_bytes_max: 100 << 20,
         fetch_bytes_max: 55 << 20,

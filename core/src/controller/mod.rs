@@ -153,7 +153,6 @@ impl Controller {
         self.appended.end = end;
         self.pending.push_back(Pending { end, image: Arc::new(self.appended.clone()), answer });
         let versioned: Vec<_> = records.into_iter().map(|record| (record_version(&record), record)).collect();
-        let versioned: Vec<_> = versioned.into_iter().map(|(version, record)| (record, version)).collect();
         Ok(metadata_batch(&versioned, self.epoch, now))
     }
 

@@ -50,6 +50,7 @@ impl Controller {
             rack: incarnation.rack.clone().map(Into::into),
             fenced: true,
             log_dirs: incarnation.log_dirs.clone(),
+            cordoned_log_dirs: Some(Vec::new()),
             ..Default::default()
         };
         let unfence =

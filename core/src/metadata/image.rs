@@ -1,5 +1,6 @@
 //! What the image holds.
 
+use super::carried::{Carried, Subject};
 use crate::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerId, TopicId, TopicPartition};
 use crate::log::LogConfig;
 use alloc::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub struct MetadataImage {
     pub configs: BTreeMap<ConfigResource, Arc<Configs>>,
     /// The first producer id that no block has been taken of.
     pub producer_id_next: ProducerId,
+    /// What is kept for others.
+    pub(super) carried: BTreeMap<Subject, Carried>,
     /// What holds for a topic that says nothing else.
     pub(super) defaults: Arc<LogConfig>,
 }
@@ -71,6 +74,8 @@ pub struct BrokerImage {
     pub in_controlled_shutdown: bool,
     /// The ids of its log directories.
     pub log_dirs: Vec<[u8; 16]>,
+    /// Those of them that take no new partitions (KIP-1066).
+    pub cordoned_log_dirs: Vec<[u8; 16]>,
 }
 
 /// Where a broker is reached.
@@ -169,6 +174,7 @@ impl MetadataImage {
             names: BTreeMap::new(),
             configs: BTreeMap::new(),
             producer_id_next: ProducerId(0),
+            carried: BTreeMap::new(),
             defaults,
         }
     }

@@ -5,20 +5,24 @@
 //!
 //! Invariants:
 //! 1. `names` and `topics` name the same topics.
-//! 2. A partition's epoch grows with each record about it; its leader epoch with each that sets its leader.
+//! 2. A snapshot says all that the image says: its records, replayed, give the image.
+//! 3. A partition's epoch grows with each record about it; its leader epoch with each that sets its leader.
 //!
 //! Absent here: how records get into the log, and who decides on them.
 
+mod carried;
+mod fold;
 mod image;
 mod replay;
 mod snapshot;
 mod topic_config;
 
+pub use fold::Fold;
 pub use image::{
     BrokerImage, ConfigResource, Configs, Endpoint, Features, MetadataImage, PartitionImage, SUPPORTED_FEATURES,
     TopicImage, is_internal,
 };
 pub use replay::ReplayError;
 pub(crate) use snapshot::partition_record;
-pub use snapshot::{VersionedRecord, record_version};
+pub use snapshot::{SnapshotCursor, VersionedRecord, record_version};
 pub use topic_config::{ConfigError, apply as apply_topic_config};

@@ -68,6 +68,9 @@ impl MetadataImage {
                 if !record.log_dirs.is_empty() {
                     broker.log_dirs = record.log_dirs.iter().map(|id| id.0).collect();
                 }
+                if let Some(cordoned) = &record.cordoned_log_dirs {
+                    broker.cordoned_log_dirs = cordoned.iter().map(|id| id.0).collect();
+                }
             }),
             MetadataRecord::FenceBroker(record) => self.change_broker(record.id, |broker| broker.fenced = true),
             MetadataRecord::UnfenceBroker(record) => self.change_broker(record.id, |broker| broker.fenced = false),
@@ -79,9 +82,13 @@ impl MetadataImage {
                 self.replay_clear_elr(record.topic_name.as_str());
                 Ok(())
             }
-            // They change nothing that a broker without their features serves; the log keeps them for who does.
+            // A decision of ours is one batch; what reads a log goes by `Fold`.
             MetadataRecord::NoOp(_)
-            | MetadataRecord::AccessControlEntry(_)
+            | MetadataRecord::BeginTransaction(_)
+            | MetadataRecord::EndTransaction(_)
+            | MetadataRecord::AbortTransaction(_) => Ok(()),
+            // They change nothing that a broker without their features serves; they are kept for who does.
+            MetadataRecord::AccessControlEntry(_)
             | MetadataRecord::RemoveAccessControlEntry(_)
             | MetadataRecord::ClientQuota(_)
             | MetadataRecord::DelegationToken(_)
@@ -90,10 +97,10 @@ impl MetadataImage {
             | MetadataRecord::RemoveUserScramCredential(_)
             | MetadataRecord::ZkMigrationState(_)
             | MetadataRecord::RegisterController(_)
-            | MetadataRecord::UnregisterController(_)
-            | MetadataRecord::BeginTransaction(_)
-            | MetadataRecord::EndTransaction(_)
-            | MetadataRecord::AbortTransaction(_) => Ok(()),
+            | MetadataRecord::UnregisterController(_) => {
+                self.carry(record);
+                Ok(())
+            }
         }
     }
 
@@ -224,6 +231,7 @@ impl MetadataImage {
             fenced: record.fenced,
             in_controlled_shutdown: record.in_controlled_shutdown,
             log_dirs: record.log_dirs.iter().map(|id| id.0).collect(),
+            cordoned_log_dirs: record.cordoned_log_dirs.iter().flatten().map(|id| id.0).collect(),
         };
         self.brokers.insert(broker.id, Arc::new(broker));
     }

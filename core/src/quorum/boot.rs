@@ -1,7 +1,8 @@
 //! Making log directories ready and finding out whose they are, one operation after the other.
 
-use super::records::first_snapshot;
+use super::records::{SnapshotVoter, first_snapshot};
 use super::replace::Replace;
+use super::snapshot::METADATA_DIR;
 use crate::effect::{Effect, Effects, IoOp};
 use crate::event::{FoundDir, FoundFiles, IoOutput, IoResult};
 use crate::ids::{FileName, FilePosition, IoId, IoOwner, LeaderEpoch, LogDirIndex, NodeId, Timestamp};
@@ -16,7 +17,6 @@ use bytes::Bytes;
 use grete_protocol::wire::Uuid;
 
 const META_PROPERTIES: &str = meta_properties::NAME;
-const METADATA_DIR: &str = "__cluster_metadata-0";
 const FIRST_SNAPSHOT: &str = "__cluster_metadata-0/00000000000000000000-0000000000.checkpoint";
 const QUORUM_STATE: &str = "__cluster_metadata-0/quorum-state";
 
@@ -198,7 +198,8 @@ impl Boot {
             Step::WriteFirstSnapshot => {
                 let directory = self.dirs.first().and_then(|dir| dir.directory).unwrap_or(Uuid::ZERO);
                 let (name, host, port) = &self.endpoint;
-                let bytes = first_snapshot(self.node.0, directory, (name, host, *port), self.now);
+                let voter = SnapshotVoter { node: self.node.0, directory, endpoint: (name, host, *port) };
+                let bytes = first_snapshot(&voter, self.now);
                 self.replace(0, FIRST_SNAPSHOT, bytes);
                 None
             }

@@ -25,20 +25,43 @@ const INFLATED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// One batch of metadata records. The log gives it its offsets.
 #[must_use]
-pub fn metadata_batch(records: &[(MetadataRecord<'_>, i16)], epoch: i32, now: Timestamp) -> Bytes {
-    let mut builder = BatchBuilder::new(BatchOptions { partition_leader_epoch: epoch, ..BatchOptions::default() });
-    for (record, version) in records {
+pub fn metadata_batch(records: &[(i16, MetadataRecord<'_>)], epoch: i32, now: Timestamp) -> Bytes {
+    let (batch, taken) = batch_at(0, records, epoch, now, usize::MAX);
+    assert_eq!(taken, records.len(), "a decision is one batch");
+    batch
+}
+
+/// A batch of the first of these records, from `base_offset` on: of those that fit into `bytes_max`, and of at least one.
+/// Gives their number, too.
+pub(super) fn batch_at(
+    base_offset: i64,
+    records: &[(i16, MetadataRecord<'_>)],
+    epoch: i32,
+    now: Timestamp,
+    bytes_max: usize,
+) -> (Bytes, usize) {
+    let mut builder = BatchBuilder::new(options_at(base_offset, epoch));
+    let mut taken = 0;
+    for (version, record) in records {
         let mut encoder = Encoder::new();
         encoder.uvarint(FRAME_VERSION);
         encoder.uvarint(record.key() as u32);
         encoder.uvarint(*version as u32);
         record.encode(&mut encoder, *version).expect("the controller writes what its version can say");
         let value = encoder.finish().to_contiguous();
+        if taken > 0 && builder.size_bytes() + value.len() > bytes_max {
+            break;
+        }
         builder
             .try_append(now.0, None, Some(&value), core::iter::empty())
-            .expect("a batch of metadata has no bound of its own");
+            .expect("what one decision says fits into a batch");
+        taken += 1;
     }
-    builder.build()
+    (builder.build(), taken)
+}
+
+fn options_at(base_offset: i64, epoch: i32) -> BatchOptions {
+    BatchOptions { base_offset, partition_leader_epoch: epoch, ..BatchOptions::default() }
 }
 
 /// Hands each metadata record of a batch to `take`, with its offset. Control records are passed over.
@@ -77,33 +100,26 @@ pub fn read_metadata_batch(
 /// The first records of a new cluster: its features, in one metadata transaction (KIP-868), as Kafka's controller writes
 /// them.
 #[must_use]
-pub fn bootstrap_records() -> Vec<(MetadataRecord<'static>, i16)> {
+pub fn bootstrap_records() -> Vec<MetadataRecord<'static>> {
     let feature = |name: &'static str, level: i16| {
         let record = FeatureLevelRecord { name: name.into(), feature_level: level, ..Default::default() };
-        (MetadataRecord::FeatureLevel(record), 0)
+        MetadataRecord::FeatureLevel(record)
     };
+    // KIP-966: with eligible leader replicas the minimum is the cluster's to say.
+    let minimum = ConfigRecord {
+        resource_type: 4,
+        resource_name: "".into(),
+        name: "min.insync.replicas".into(),
+        value: Some("1".into()),
+        ..Default::default()
+    };
+    let begin = BeginTransactionRecord { name: Some("Bootstrap records".into()), ..Default::default() };
     vec![
-        (
-            MetadataRecord::BeginTransaction(BeginTransactionRecord {
-                name: Some("Bootstrap records".into()),
-                ..Default::default()
-            }),
-            0,
-        ),
+        MetadataRecord::BeginTransaction(begin),
         feature("metadata.version", 30),
         feature("eligible.leader.replicas.version", 1),
-        // KIP-966: with eligible leader replicas the minimum is the cluster's to say.
-        (
-            MetadataRecord::Config(ConfigRecord {
-                resource_type: 4,
-                resource_name: "".into(),
-                name: "min.insync.replicas".into(),
-                value: Some("1".into()),
-                ..Default::default()
-            }),
-            0,
-        ),
-        (MetadataRecord::EndTransaction(EndTransactionRecord::default()), 0),
+        MetadataRecord::Config(minimum),
+        MetadataRecord::EndTransaction(EndTransactionRecord::default()),
     ]
 }
 
@@ -122,16 +138,30 @@ pub fn leader_change(node: i32, directory: Uuid, epoch: i32, now: Timestamp) -> 
     control_batch(options, now.0, &[(ControlRecordType::LeaderChange, &encode(&message, 1))])
 }
 
+/// The voter that a snapshot names.
+pub(super) struct SnapshotVoter<'a> {
+    pub(super) node: i32,
+    pub(super) directory: Uuid,
+    /// Where its controller is reached: listener, host and port.
+    pub(super) endpoint: (&'a str, &'a str, u16),
+}
+
 /// The snapshot that a new quorum begins with: `0-0.checkpoint` names its one voter.
 #[must_use]
-pub(super) fn first_snapshot(node: i32, directory: Uuid, endpoint: (&str, &str, u16), now: Timestamp) -> Bytes {
+pub(super) fn first_snapshot(voter: &SnapshotVoter<'_>, now: Timestamp) -> Bytes {
+    let (head, records) = snapshot_head(voter, 0, now);
+    [head, snapshot_foot(records, 0, now)].concat().into()
+}
+
+/// The batch that a snapshot begins with, and the number of its records.
+pub(super) fn snapshot_head(voter: &SnapshotVoter<'_>, epoch: i32, now: Timestamp) -> (Bytes, i64) {
     let header = SnapshotHeaderRecord { last_contained_log_timestamp: now.0, ..Default::default() };
     let version = KRaftVersionRecord { kraft_version: 1, ..Default::default() };
-    let (name, host, port) = endpoint;
+    let (name, host, port) = voter.endpoint;
     let voters = VotersRecord {
         voters: vec![Voter {
-            voter_id: BrokerId(node),
-            voter_directory_id: directory,
+            voter_id: BrokerId(voter.node),
+            voter_directory_id: voter.directory,
             endpoints: vec![Endpoint { name: name.into(), host: host.into(), port, ..Default::default() }],
             kraft_version_feature: KRaftVersionFeature {
                 min_supported_version: 0,
@@ -142,20 +172,19 @@ pub(super) fn first_snapshot(node: i32, directory: Uuid, endpoint: (&str, &str, 
         }],
         ..Default::default()
     };
-    let options = BatchOptions { partition_leader_epoch: 0, ..BatchOptions::default() };
-    let head = control_batch(
-        options,
-        now.0,
-        &[
-            (ControlRecordType::SnapshotHeader, &encode(&header, 0)),
-            (ControlRecordType::KRaftVersion, &encode(&version, 0)),
-            (ControlRecordType::KRaftVoters, &encode(&voters, 0)),
-        ],
-    );
-    let foot_options = BatchOptions { base_offset: 3, ..options };
+    let (header, version, voters) = (encode(&header, 0), encode(&version, 0), encode(&voters, 0));
+    let records: [(ControlRecordType, &[u8]); 3] = [
+        (ControlRecordType::SnapshotHeader, &header),
+        (ControlRecordType::KRaftVersion, &version),
+        (ControlRecordType::KRaftVoters, &voters),
+    ];
+    (control_batch(options_at(0, epoch), now.0, &records), records.len() as i64)
+}
+
+/// The batch that a snapshot of so many records ends with.
+pub(super) fn snapshot_foot(records: i64, epoch: i32, now: Timestamp) -> Bytes {
     let footer = encode(&SnapshotFooterRecord::default(), 0);
-    let foot = control_batch(foot_options, now.0, &[(ControlRecordType::SnapshotFooter, &footer)]);
-    [head, foot].concat().into()
+    control_batch(options_at(records, epoch), now.0, &[(ControlRecordType::SnapshotFooter, &footer)])
 }
 
 fn encode<'m>(message: &impl Message<'m>, version: i16) -> Vec<u8> {

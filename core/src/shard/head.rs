@@ -9,12 +9,16 @@ use crate::effect::{Effect, Effects, IoOp};
 use crate::event::{FoundFiles, IoOutput, IoResult};
 use crate::ids::{FileName, IoId, IoOwner, LeaderEpoch, LogDirIndex, Offset, ShardId, Ticket, TopicPartition};
 use crate::log::{LogConfig, ReadError, ReadTicket, Records};
-use crate::metadata::{Endpoint, MetadataImage};
+use crate::metadata::{Endpoint, Fold, MetadataImage};
 use crate::node::NodeConfig;
-use crate::quorum::{Boot, BootOutcome, Booted, Directory, bootstrap_records, leader_change, read_metadata_batch};
+use crate::quorum::{
+    Boot, BootOutcome, Booted, Directory, SnapshotReader, Snapshots, VoterSelf, bootstrap_records, leader_change,
+    read_metadata_batch,
+};
 use crate::replica::{Loaded, Loader, OwnAppend};
 use crate::rng::{Purpose, Seed};
 use crate::time::Now;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -23,6 +27,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use grete_protocol::ErrorCode;
+use grete_protocol::messages::MetadataRecord;
+use grete_protocol::messages::metadata::abort_transaction_record::AbortTransactionRecord;
 use grete_protocol::wire::Uuid;
 
 /// The name of the metadata log's topic.
@@ -31,7 +37,7 @@ const METADATA_TOPIC: &str = "__cluster_metadata";
 /// What shard 0 has more than others.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
-    phase: Phase,
+    pub(super) phase: Phase,
     /// What each shard goes by.
     installed: Vec<Offset>,
     /// Answers that leave once every shard goes by the metadata up to an offset.
@@ -41,21 +47,28 @@ pub(super) struct Head {
     spaces: BTreeMap<Ticket, Spaces>,
     asked_spaces: BTreeMap<IoId, (Ticket, LogDirIndex)>,
     /// Counts the operations asked for after the boot.
-    io_next: u64,
+    pub(super) io_next: u64,
     appends: u64,
+    pub(super) snapshots: Snapshots,
+    /// The operation on a snapshot that is under way.
+    pub(super) snapshot_io: Option<IoId>,
+    /// This node, as a snapshot names it.
+    pub(super) voter: VoterSelf,
 }
 
 type Spaces = BTreeMap<LogDirIndex, Option<Result<(u64, u64), ErrorCode>>>;
 
 /// How far shard 0 is.
 #[derive(Clone, Debug)]
-enum Phase {
+pub(super) enum Phase {
     /// The directories are made ready.
     Directories(Boot),
     /// The metadata log is opened.
     Opening(Booted),
-    /// The metadata log is read.
-    Loading(Booted, Loader, MetadataImage),
+    /// A snapshot of the metadata is read.
+    Snapshot(Booted, Box<SnapshotReader>),
+    /// The metadata log is read, from where the snapshot ends.
+    Loading(Booted, Loader, Box<Fold>),
     /// It controls the cluster. The directories are still to be announced, with the first image, once the node's
     /// registration is durable.
     Controlling(Controller, Option<Vec<Directory>>),
@@ -80,6 +93,7 @@ impl Head {
             (String::from("CONTROLLER"), host, port)
         });
         let endpoint = endpoint.unwrap_or_default();
+        let voter = VoterSelf { node: node.node_id.0, directory: Uuid::ZERO, endpoint: endpoint.clone() };
         let boot = Boot::new(node.node_id, endpoint, seed, now.wall, found, node.cluster_id.clone());
         Self {
             phase: Phase::Directories(boot),
@@ -90,6 +104,9 @@ impl Head {
             asked_spaces: BTreeMap::new(),
             io_next: IO_AFTER_BOOT,
             appends: 0,
+            snapshots: Snapshots::new(found.dirs.first(), node.metadata_snapshot_bytes),
+            snapshot_io: None,
+            voter,
         }
     }
 
@@ -104,6 +121,10 @@ impl Shard {
     /// An operation on a directory's own files has ended.
     pub(super) fn directory_io(&mut self, now: Now, io: IoId, result: IoResult, effects: &mut Effects) {
         let Some(head) = &mut self.head else { return };
+        if head.snapshot_io.take_if(|asked| *asked == io).is_some() {
+            self.snapshot_io(now, result, effects);
+            return;
+        }
         let Some((ticket, dir)) = head.asked_spaces.remove(&io) else {
             self.advance_boot(now, Some(result), effects);
             return;
@@ -148,7 +169,10 @@ impl Shard {
             BootOutcome::Waits => {}
             BootOutcome::Failed(reason) => effects.push(Effect::Failed { reason }),
             BootOutcome::Done(booted) => {
-                let config = Arc::new(LogConfig { retention_ms: -1, retention_bytes: -1, ..LogConfig::default() });
+                // Segments are as long as what lies between two snapshots, so that a snapshot frees some.
+                let segment_bytes = self.node.metadata_snapshot_bytes.clamp(1 << 20, 1 << 30) as u32;
+                let config = LogConfig { retention_ms: -1, retention_bytes: -1, segment_bytes, ..LogConfig::default() };
+                let config = Arc::new(config);
                 let partition = TopicPartition::CLUSTER_METADATA;
                 self.store.open(now, partition, METADATA_TOPIC, LogDirIndex(0), config.clone(), effects);
                 self.replicas.lead(partition, LeaderEpoch(booted.epoch), config);
@@ -171,16 +195,10 @@ impl Shard {
         }
         let Some(head) = &mut self.head else { return };
         let Phase::Opening(booted) = &head.phase else { return };
-        match Loader::new(&self.store, TopicPartition::CLUSTER_METADATA, Offset::ZERO) {
-            Ok(loader) => {
-                let image = MetadataImage::new(&booted.cluster_id, self.node.topic_defaults.clone());
-                head.phase = Phase::Loading(booted.clone(), loader, image);
-                self.load_metadata(now, None, effects);
-            }
-            Err(error) => {
-                effects.push(Effect::Failed { reason: format!("the metadata log cannot be used: {error}") });
-            }
-        }
+        let empty = MetadataImage::new(&booted.cluster_id, self.node.topic_defaults.clone());
+        let reader = Box::new(head.snapshots.reader(empty));
+        head.phase = Phase::Snapshot(booted.clone(), reader);
+        self.read_snapshot(now, None, effects);
     }
 
     /// A read has ended; whether it was for the metadata.
@@ -200,9 +218,9 @@ impl Shard {
         true
     }
 
-    fn load_metadata(&mut self, now: Now, mut brought: Option<Loaded>, effects: &mut Effects) {
+    pub(super) fn load_metadata(&mut self, now: Now, mut brought: Option<Loaded>, effects: &mut Effects) {
         loop {
-            let Some(Head { phase: Phase::Loading(_, loader, image), .. }) = &mut self.head else { return };
+            let Some(Head { phase: Phase::Loading(_, loader, fold), snapshots, .. }) = &mut self.head else { return };
             let loaded = match brought.take() {
                 Some(loaded) => loaded,
                 None => loader.advance(&mut self.store, effects),
@@ -210,7 +228,9 @@ impl Shard {
             match loaded {
                 Loaded::Waits => return,
                 Loaded::Batches(records) => {
-                    if let Err(reason) = replay(image, &records) {
+                    let bytes = records.batches.iter().flat_map(|batch| &batch.parts).map(Bytes::len);
+                    snapshots.appended(bytes.sum());
+                    if let Err(reason) = replay(fold, &records) {
                         effects.push(Effect::Failed { reason: format!("the metadata log cannot be read: {reason}") });
                         return;
                     }
@@ -227,13 +247,14 @@ impl Shard {
     /// Becomes the controller, and registers the node.
     fn register(&mut self, now: Now, effects: &mut Effects) {
         let Some(head) = &mut self.head else { return };
-        let Phase::Loading(booted, _, image) = &head.phase else { return };
+        let Phase::Loading(booted, _, fold) = &head.phase else { return };
         let booted = booted.clone();
-        let mut image = image.clone();
+        let (mut image, is_open) = fold.clone().finish();
         image.controller = self.node.node_id;
         image.epoch = booted.epoch;
         let is_new = image.features.levels.is_empty();
         let directory = booted.directories.first().and_then(|dir| dir.id.clone().ok()).unwrap_or(Uuid::ZERO);
+        head.voter.directory = directory;
         let batch = leader_change(self.node.node_id.0, directory, booted.epoch, now.wall);
         let controller = Controller::new(self.node.node_id, booted.epoch, self.seed, self.node.topics, image);
         let incarnation = Incarnation {
@@ -244,8 +265,13 @@ impl Shard {
         };
         head.phase = Phase::Controlling(controller, Some(booted.directories));
         self.append_metadata(now, batch, effects);
+        if is_open {
+            // KIP-868: whoever wrote before has not finished a transaction.
+            let records = vec![MetadataRecord::AbortTransaction(AbortTransactionRecord::default())];
+            self.decide(now, Decision { records, decided: Decided::Done }, None, effects);
+        }
         if is_new {
-            let records = bootstrap_records().into_iter().map(|(record, _)| record).collect();
+            let records = bootstrap_records();
             self.decide(now, Decision { records, decided: Decided::Done }, None, effects);
         }
         let base = self.metadata_end();
@@ -258,7 +284,7 @@ impl Shard {
     fn controller_mut(&mut self) -> Option<&mut Controller> {
         match &mut self.head.as_mut()?.phase {
             Phase::Controlling(controller, _) => Some(controller),
-            Phase::Directories(_) | Phase::Opening(_) | Phase::Loading(..) => None,
+            Phase::Directories(_) | Phase::Opening(_) | Phase::Snapshot(..) | Phase::Loading(..) => None,
         }
     }
 
@@ -341,6 +367,7 @@ impl Shard {
 
     fn append_metadata(&mut self, now: Now, batch: Bytes, effects: &mut Effects) {
         let Some(head) = &mut self.head else { return };
+        head.snapshots.appended(batch.len());
         let append = OwnAppend(head.appends);
         head.appends += 1;
         let appended = self.with_replicas(now, effects, |replicas, work| {
@@ -352,7 +379,7 @@ impl Shard {
     }
 
     /// More of the metadata log is durable, or cannot be.
-    pub(super) fn metadata_committed(&mut self, outcome: Result<(), ErrorCode>, effects: &mut Effects) {
+    pub(super) fn metadata_committed(&mut self, now: Now, outcome: Result<(), ErrorCode>, effects: &mut Effects) {
         if let Err(error) = outcome {
             effects.push(Effect::Failed { reason: format!("the metadata log cannot be written: {error}") });
             return;
@@ -370,6 +397,7 @@ impl Shard {
         for shard in 0..self.shards {
             self.tell(ShardId(shard), message.clone());
         }
+        self.snapshot_if_due(now, effects);
     }
 
     /// A shard goes by the metadata up to `end`.
@@ -413,11 +441,11 @@ impl Shard {
 }
 
 /// Applies what was read of the metadata log.
-fn replay(image: &mut MetadataImage, records: &Records) -> Result<(), String> {
+fn replay(fold: &mut Fold, records: &Records) -> Result<(), String> {
     for batch in &records.batches {
         let bytes = batch.parts.concat();
-        read_metadata_batch(&bytes, |offset, record| image.replay(offset, record).map_err(|error| error.to_string()))?;
-        image.end = batch.last_offset.plus(1);
+        read_metadata_batch(&bytes, |offset, record| fold.replay(offset, record).map_err(|error| error.to_string()))?;
+        fold.set_end(batch.last_offset.plus(1));
     }
     Ok(())
 }

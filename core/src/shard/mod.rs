@@ -16,6 +16,7 @@ mod message;
 mod pipeline;
 mod refusals;
 mod requests;
+mod snapshots;
 mod work;
 
 pub use config::ShardConfig;

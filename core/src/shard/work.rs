@@ -96,7 +96,7 @@ impl Shard {
         effects: &mut Effects,
     ) {
         if partition == TopicPartition::CLUSTER_METADATA {
-            self.metadata_committed(outcome, effects);
+            self.metadata_committed(now, outcome, effects);
             return;
         }
         match outcome {

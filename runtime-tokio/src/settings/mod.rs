@@ -106,6 +106,7 @@ impl Given {
             },
             auto_create_topics: self.boolean("auto.create.topics.enable", true)?,
             logs: LogStoreConfig::default(),
+            metadata_snapshot_bytes: self.number("metadata.log.max.record.bytes.between.snapshots", 20 << 20)?,
             groups: Arc::new(GroupSettings {
                 session_timeout_min_ms: self.number("group.min.session.timeout.ms", 6_000)?,
                 session_timeout_max_ms: self.number("group.max.session.timeout.ms", 1_800_000)?,
