@@ -6,6 +6,7 @@ extern crate alloc;
 
 mod error_code;
 pub mod frame;
+pub mod record_frame;
 pub mod records;
 
 pub use error_code::ErrorCode;
