@@ -14,11 +14,9 @@ use grete_protocol::messages::metadata::feature_level_record::FeatureLevelRecord
 use grete_protocol::messages::snapshot_footer_record::SnapshotFooterRecord;
 use grete_protocol::messages::snapshot_header_record::SnapshotHeaderRecord;
 use grete_protocol::messages::voters_record::{Endpoint, KRaftVersionFeature, Voter, VotersRecord};
+use grete_protocol::record_frame::{decode_metadata_record, encode_metadata_record};
 use grete_protocol::records::{BatchBuilder, BatchOptions, BatchView, ControlRecordType, RecordReader, control_batch};
-use grete_protocol::wire::{BrokerId, Decoder, Encoder, Message, Uuid};
-
-/// The version of the frame around each metadata record.
-const FRAME_VERSION: u32 = 1;
+use grete_protocol::wire::{BrokerId, Encoder, Message, Uuid};
 
 /// What a log of metadata records may inflate to, in a batch.
 const INFLATED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -44,10 +42,7 @@ pub(super) fn batch_at(
     let mut taken = 0;
     for (version, record) in records {
         let mut encoder = Encoder::new();
-        encoder.uvarint(FRAME_VERSION);
-        encoder.uvarint(record.key() as u32);
-        encoder.uvarint(*version as u32);
-        record.encode(&mut encoder, *version).expect("the controller writes what its version can say");
+        encode_metadata_record(&mut encoder, record, *version).expect("the controller writes what its version can say");
         let value = encoder.finish().to_contiguous();
         if taken > 0 && builder.size_bytes() + value.len() > bytes_max {
             break;
@@ -82,17 +77,8 @@ pub fn read_metadata_batch(
     while let Some(record) = reader.next().map_err(|error| error.to_string())? {
         let offset = base + i64::from(record.offset_delta);
         let value = record.value.ok_or("a metadata record has no value")?;
-        let mut decoder = Decoder::new(value);
-        let mut number = |name| decoder.uvarint(name).map_err(|error| error.to_string());
-        let (frame, key, version) = (number("frame_version")?, number("api_key")?, number("version")?);
-        if frame != FRAME_VERSION {
-            return Err(alloc::format!("a metadata record has frame version {frame}"));
-        }
-        let decoded = MetadataRecord::decode(key as i16, version as i16, &mut decoder).map_err(|e| e.to_string())?;
-        match decoded {
-            Some(record) => take(offset, &record)?,
-            None => return Err(alloc::format!("a metadata record is of the unknown type {key}")),
-        }
+        let (record, _) = decode_metadata_record(value).map_err(|error| error.to_string())?;
+        take(offset, &record)?;
     }
     Ok(())
 }
