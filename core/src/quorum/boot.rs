@@ -1,6 +1,6 @@
 //! Making log directories ready and finding out whose they are, one operation after the other.
 
-use super::records::{SnapshotVoter, first_snapshot};
+use super::records::{VoterSelf, first_snapshot};
 use super::replace::Replace;
 use super::snapshot::METADATA_DIR;
 use crate::effect::{Effect, Effects, IoOp};
@@ -197,8 +197,7 @@ impl Boot {
             }
             Step::WriteFirstSnapshot => {
                 let directory = self.dirs.first().and_then(|dir| dir.directory).unwrap_or(Uuid::ZERO);
-                let (name, host, port) = &self.endpoint;
-                let voter = SnapshotVoter { node: self.node.0, directory, endpoint: (name, host, *port) };
+                let voter = VoterSelf { node: self.node.0, directory, endpoint: self.endpoint.clone() };
                 let bytes = first_snapshot(&voter, self.now);
                 self.replace(0, FIRST_SNAPSHOT, bytes);
                 None

@@ -14,5 +14,5 @@ mod replace;
 mod snapshot;
 
 pub use boot::{Boot, BootOutcome, Booted, Directory};
-pub use records::{bootstrap_records, leader_change, metadata_batch, read_metadata_batch};
-pub use snapshot::{SnapshotOutcome, SnapshotReader, Snapshots, Snapshotted, VoterSelf};
+pub use records::{VoterSelf, bootstrap_records, leader_change, metadata_batch, read_metadata_batch};
+pub use snapshot::{SnapshotOutcome, SnapshotReader, Snapshots, Snapshotted};

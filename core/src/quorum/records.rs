@@ -1,6 +1,7 @@
 //! The records that a quorum itself writes, and how metadata records stand in batches.
 
 use crate::ids::Timestamp;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -65,9 +66,8 @@ fn options_at(base_offset: i64, epoch: i32) -> BatchOptions {
 /// What is wrong with the batch, in a sentence.
 pub fn read_metadata_batch(
     bytes: &[u8],
-    mut take: impl FnMut(i64, &MetadataRecord<'_>) -> Result<(), alloc::string::String>,
-) -> Result<(), alloc::string::String> {
-    use alloc::string::ToString;
+    mut take: impl FnMut(i64, &MetadataRecord<'_>) -> Result<(), String>,
+) -> Result<(), String> {
     let batch = BatchView::parse(bytes).map_err(|error| error.to_string())?;
     if batch.header().attributes.is_control() {
         return Ok(());
@@ -109,56 +109,69 @@ pub fn bootstrap_records() -> Vec<MetadataRecord<'static>> {
     ]
 }
 
-/// The control batch that begins a leader's epoch.
+/// The control batch that begins a leader's epoch. The first one of a cluster (`is_first`) brings the voters of
+/// `0-0.checkpoint` into the log, as Kafka's leader does.
 #[must_use]
-pub fn leader_change(node: i32, directory: Uuid, epoch: i32, now: Timestamp) -> Bytes {
-    let voter = LeaderVoter { voter_id: node, voter_directory_id: directory, ..Default::default() };
+pub fn leader_change(voter: &VoterSelf, epoch: i32, is_first: bool, now: Timestamp) -> Bytes {
+    // Kafka reads this record in version 0, whatever the version of the quorum is: without directories.
+    let leader_voter = || vec![LeaderVoter { voter_id: voter.node, ..Default::default() }];
     let message = LeaderChangeMessage {
-        version: 1,
-        leader_id: BrokerId(node),
-        voters: vec![voter.clone()],
-        granting_voters: vec![voter],
+        leader_id: BrokerId(voter.node),
+        voters: leader_voter(),
+        granting_voters: leader_voter(),
         ..Default::default()
     };
-    let options = BatchOptions { partition_leader_epoch: epoch, ..BatchOptions::default() };
-    control_batch(options, now.0, &[(ControlRecordType::LeaderChange, &encode(&message, 1))])
+    let (message, version, voters) = (encode(&message, 0), encode(&kraft_version(), 0), encode(&voters(voter), 0));
+    let records: [(ControlRecordType, &[u8]); 3] = [
+        (ControlRecordType::LeaderChange, &message),
+        (ControlRecordType::KRaftVersion, &version),
+        (ControlRecordType::KRaftVoters, &voters),
+    ];
+    let count = if is_first { records.len() } else { 1 };
+    control_batch(options_at(0, epoch), now.0, &records[..count])
 }
 
-/// The voter that a snapshot names.
-pub(super) struct SnapshotVoter<'a> {
-    pub(super) node: i32,
-    pub(super) directory: Uuid,
+/// The one voter of the quorum: this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VoterSelf {
+    /// `node.id`.
+    pub node: i32,
+    /// The id of the directory that holds the metadata.
+    pub directory: Uuid,
     /// Where its controller is reached: listener, host and port.
-    pub(super) endpoint: (&'a str, &'a str, u16),
+    pub endpoint: (String, String, u16),
+}
+
+fn kraft_version() -> KRaftVersionRecord {
+    KRaftVersionRecord { kraft_version: 1, ..Default::default() }
+}
+
+fn voters(voter: &VoterSelf) -> VotersRecord<'_> {
+    let (name, host, port) = &voter.endpoint;
+    let endpoint =
+        Endpoint { name: name.as_str().into(), host: host.as_str().into(), port: *port, ..Default::default() };
+    let supported = KRaftVersionFeature { min_supported_version: 0, max_supported_version: 1, ..Default::default() };
+    let voter = Voter {
+        voter_id: BrokerId(voter.node),
+        voter_directory_id: voter.directory,
+        endpoints: vec![endpoint],
+        kraft_version_feature: supported,
+        ..Default::default()
+    };
+    VotersRecord { voters: vec![voter], ..Default::default() }
 }
 
 /// The snapshot that a new quorum begins with: `0-0.checkpoint` names its one voter.
 #[must_use]
-pub(super) fn first_snapshot(voter: &SnapshotVoter<'_>, now: Timestamp) -> Bytes {
+pub(super) fn first_snapshot(voter: &VoterSelf, now: Timestamp) -> Bytes {
     let (head, records) = snapshot_head(voter, 0, now);
     [head, snapshot_foot(records, 0, now)].concat().into()
 }
 
 /// The batch that a snapshot begins with, and the number of its records.
-pub(super) fn snapshot_head(voter: &SnapshotVoter<'_>, epoch: i32, now: Timestamp) -> (Bytes, i64) {
+pub(super) fn snapshot_head(voter: &VoterSelf, epoch: i32, now: Timestamp) -> (Bytes, i64) {
     let header = SnapshotHeaderRecord { last_contained_log_timestamp: now.0, ..Default::default() };
-    let version = KRaftVersionRecord { kraft_version: 1, ..Default::default() };
-    let (name, host, port) = voter.endpoint;
-    let voters = VotersRecord {
-        voters: vec![Voter {
-            voter_id: BrokerId(voter.node),
-            voter_directory_id: voter.directory,
-            endpoints: vec![Endpoint { name: name.into(), host: host.into(), port, ..Default::default() }],
-            kraft_version_feature: KRaftVersionFeature {
-                min_supported_version: 0,
-                max_supported_version: 1,
-                ..Default::default()
-            },
-            ..Default::default()
-        }],
-        ..Default::default()
-    };
-    let (header, version, voters) = (encode(&header, 0), encode(&version, 0), encode(&voters, 0));
+    let (header, version, voters) = (encode(&header, 0), encode(&kraft_version(), 0), encode(&voters(voter), 0));
     let records: [(ControlRecordType, &[u8]); 3] = [
         (ControlRecordType::SnapshotHeader, &header),
         (ControlRecordType::KRaftVersion, &version),
@@ -177,4 +190,35 @@ fn encode<'m>(message: &impl Message<'m>, version: i16) -> Vec<u8> {
     let mut encoder = Encoder::new();
     message.encode(&mut encoder, version).expect("a record of ours fits its version");
     encoder.finish().to_contiguous()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records_of(batch: &[u8]) -> Vec<(ControlRecordType, Vec<u8>)> {
+        let batch = BatchView::parse(batch).unwrap();
+        batch.check_crc().unwrap();
+        assert!(batch.header().attributes.is_control());
+        let records = batch.records().unwrap().map(Result::unwrap);
+        let of = |key: Option<&[u8]>| ControlRecordType::from_key(key.unwrap()).unwrap();
+        records.map(|record| (of(record.key), record.value.unwrap().to_vec())).collect()
+    }
+
+    /// What Kafka 4.3.1 writes after `storage format --standalone`, but for the directory's id.
+    #[test]
+    fn an_epoch_begins_as_kafkas_do() {
+        let voter =
+            VoterSelf { node: 1, directory: Uuid([7; 16]), endpoint: ("CONTROLLER".into(), "127.0.0.1".into(), 9193) };
+        let change = [0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1, 0, 2, 0, 0, 0, 1, 0, 0];
+        let mut voters = vec![0, 0, 2, 0, 0, 0, 1];
+        voters.extend([7; 16]);
+        voters.extend(*b"\x02\x0bCONTROLLER\x0a127.0.0.1\x23\xe9\0\0\0\0\x01\0\0\0");
+        let later = records_of(&leader_change(&voter, 5, false, Timestamp(9)));
+        assert_eq!(later, [(ControlRecordType::LeaderChange, change.to_vec())]);
+        let first = records_of(&leader_change(&voter, 1, true, Timestamp(9)));
+        assert_eq!(first[0], later[0]);
+        assert_eq!(first[1], (ControlRecordType::KRaftVersion, vec![0, 0, 0, 1, 0]));
+        assert_eq!(first[2], (ControlRecordType::KRaftVoters, voters));
+    }
 }

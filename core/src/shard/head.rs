@@ -170,7 +170,7 @@ impl Shard {
             BootOutcome::Failed(reason) => effects.push(Effect::Failed { reason }),
             BootOutcome::Done(booted) => {
                 // Segments are as long as what lies between two snapshots, so that a snapshot frees some.
-                let segment_bytes = self.node.metadata_snapshot_bytes.clamp(1 << 20, 1 << 30) as u32;
+                let segment_bytes = self.node.metadata_snapshot_bytes.clamp(1 << 12, 1 << 30) as u32;
                 let config = LogConfig { retention_ms: -1, retention_bytes: -1, segment_bytes, ..LogConfig::default() };
                 let config = Arc::new(config);
                 let partition = TopicPartition::CLUSTER_METADATA;
@@ -255,7 +255,7 @@ impl Shard {
         let is_new = image.features.levels.is_empty();
         let directory = booted.directories.first().and_then(|dir| dir.id.clone().ok()).unwrap_or(Uuid::ZERO);
         head.voter.directory = directory;
-        let batch = leader_change(self.node.node_id.0, directory, booted.epoch, now.wall);
+        let batch = leader_change(&head.voter, booted.epoch, is_new, now.wall);
         let controller = Controller::new(self.node.node_id, booted.epoch, self.seed, self.node.topics, image);
         let incarnation = Incarnation {
             id: Uuid(self.seed.uuid(Purpose::IncarnationId, b"", 0)),

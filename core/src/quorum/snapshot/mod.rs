@@ -19,8 +19,8 @@ mod read;
 mod write;
 
 pub use read::{SnapshotOutcome, SnapshotReader};
-pub use write::VoterSelf;
 
+use super::records::VoterSelf;
 use crate::effect::IoOp;
 use crate::event::{FoundDir, IoError, IoErrorKind, IoOutput};
 use crate::ids::{FileName, LeaderEpoch, LogDirIndex, Offset, Timestamp};

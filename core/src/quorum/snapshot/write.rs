@@ -1,6 +1,6 @@
 //! Writing a snapshot, one operation after the other.
 
-use super::super::records::{SnapshotVoter, batch_at, snapshot_foot, snapshot_head};
+use super::super::records::{VoterSelf, batch_at, snapshot_foot, snapshot_head};
 use super::{BESIDE, file_of};
 use crate::effect::IoOp;
 use crate::ids::{FileName, FilePosition, Timestamp};
@@ -8,23 +8,10 @@ use crate::limits::{SNAPSHOT_BATCH_BYTES_MAX, SNAPSHOT_RECORDS_PER_WRITE};
 use crate::log::files::snapshot_name::SnapshotId;
 use crate::metadata::{MetadataImage, SnapshotCursor, record_version};
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use grete_protocol::wire::Uuid;
-
-/// The one voter of the quorum: this node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VoterSelf {
-    /// `node.id`.
-    pub node: i32,
-    /// The id of the directory that holds the metadata.
-    pub directory: Uuid,
-    /// Where its controller is reached: listener, host and port.
-    pub endpoint: (String, String, u16),
-}
 
 /// A snapshot being written.
 #[derive(Clone, Debug)]
@@ -84,9 +71,7 @@ impl SnapshotWriter {
         let (op, next) = match &self.stage {
             Stage::Create => (IoOp::Create { file: self.beside.clone() }, Stage::Head),
             Stage::Head => {
-                let VoterSelf { node, directory, endpoint: (name, host, port) } = &self.voter;
-                let voter = SnapshotVoter { node: *node, directory: *directory, endpoint: (name, host, *port) };
-                let (head, records) = snapshot_head(&voter, epoch, self.now);
+                let (head, records) = snapshot_head(&self.voter, epoch, self.now);
                 self.record_next = records;
                 (self.write(vec![head]), Stage::Records(SnapshotCursor::START))
             }
