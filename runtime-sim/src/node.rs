@@ -71,6 +71,8 @@ pub(crate) struct ShardSlot<M> {
     pub(crate) stopped: bool,
     /// When the last message from each other shard arrives: none overtakes another (R2).
     pub(crate) last_message: Vec<WorldTime>,
+    /// The steps in a row after which a deadline had passed.
+    pub(crate) overdue_steps: u64,
     /// Counts steps, jobs and messages: addresses the draws.
     pub(crate) steps: u64,
     pub(crate) jobs: u64,
@@ -98,6 +100,7 @@ impl<M: Machine> Node<M> {
                 ready: false,
                 stopped: false,
                 last_message: vec![WorldTime::default(); usize::from(self.shard_count)],
+                overdue_steps: 0,
                 steps: 0,
                 jobs: 0,
                 messages: 0,

@@ -25,6 +25,7 @@ pub use survival::{Profile, Survival};
 
 use crate::draw::{self, Stream, WorldSeed};
 use bytes::Bytes;
+use content::PAGE_BYTES;
 use file::FileData;
 use grete_core::effect::IoOp;
 use grete_core::event::{FoundEntry, IoError, IoErrorKind, IoOutput, IoResult};
@@ -235,10 +236,13 @@ impl Disk {
             if third == 0 {
                 continue;
             }
-            if let (IoOp::Write { parts, .. }, 1) = (&mut queued.op, third) {
+            if let (IoOp::Write { position, parts, .. }, 1) = (&mut queued.op, third) {
                 let bytes = parts.concat();
-                let kept = WorldSeed(draw.0).draw(Stream::InFlight, &[]).below(bytes.len() as u64 + 1) as usize;
-                *parts = vec![Bytes::from(bytes).slice(..kept)];
+                // A kernel gives a write up for a process that dies between two pages, not within one.
+                let boundaries = (position.0 + bytes.len().max(1) as u64 - 1) / PAGE_BYTES - position.0 / PAGE_BYTES;
+                let kept = WorldSeed(draw.0).draw(Stream::InFlight, &[]).below(boundaries + 1);
+                let end = (position.0 / PAGE_BYTES + kept) * PAGE_BYTES;
+                *parts = vec![Bytes::from(bytes).slice(..end.saturating_sub(position.0) as usize)];
             }
             // Nobody is left to hear the result.
             drop(self.apply(&queued));

@@ -24,6 +24,9 @@ use grete_core::limits::STEP_EVENTS_MAX;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 
+/// The steps in a row after which a shard has a deadline that has passed: beyond it the shard spins.
+const OVERDUE_STEPS_MAX: u64 = 1_000;
+
 /// How the world behaves where nothing is wrong with it.
 #[derive(Clone, Debug)]
 pub struct WorldProfile {
@@ -329,10 +332,13 @@ impl<M: Machine> World<M> {
         let Some(slot) = self.slot(node, incarnation, shard) else { return };
         let waits = !slot.queue.is_empty();
         let deadline = slot.machine.next_deadline().map(|deadline| clock.moment_of(deadline));
+        // A machine may need some steps for what is due, and each of them does something.
+        let overdue = deadline.is_some_and(|deadline| deadline <= now);
+        slot.overdue_steps = if overdue { slot.overdue_steps + 1 } else { 0 };
+        assert!(slot.overdue_steps < OVERDUE_STEPS_MAX, "a deadline that has passed is dealt with");
         if waits {
             self.wake(node, incarnation, shard, now.after_micros(1));
         } else if let Some(deadline) = deadline {
-            // A deadline that has passed is no reason to stop the clock.
             self.wake(node, incarnation, shard, deadline.max(now.after_micros(1)));
         }
     }
