@@ -19,9 +19,9 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiVersionsRequest, BrokerId, CreateTopicsRequest, FetchRequest, FindCoordinatorRequest,
-    GroupId, InitProducerIdRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
-    ProduceRequest, TopicName,
+    ApiVersionsRequest, BrokerId, CreateTopicsRequest, FetchRequest, FindCoordinatorRequest, GroupId,
+    InitProducerIdRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, ProduceRequest,
+    TopicName,
 };
 use kafka_protocol::protocol::{Request, StrBytes};
 use std::sync::Arc;
@@ -78,7 +78,8 @@ fn produce(values: &[Bytes], partitions: core::ops::Range<i32>) -> ProduceReques
         let batch = operations::batch(values, TIMESTAMP, Producer::NONE);
         PartitionProduceData::default().with_index(partition).with_records(Some(batch))
     };
-    let orders = TopicProduceData::default().with_name(topic("orders")).with_partition_data(partitions.map(data).collect());
+    let orders =
+        TopicProduceData::default().with_name(topic("orders")).with_partition_data(partitions.map(data).collect());
     ProduceRequest::default().with_acks(-1).with_timeout_ms(30_000).with_topic_data(vec![orders])
 }
 
@@ -92,7 +93,8 @@ fn fetch(offset: i64) -> FetchRequest {
             .with_log_start_offset(-1)
             .with_partition_max_bytes(1 << 20)
     };
-    let orders = FetchTopic::default().with_topic(topic("orders")).with_partitions((0..PARTITIONS).map(asked).collect());
+    let orders =
+        FetchTopic::default().with_topic(topic("orders")).with_partitions((0..PARTITIONS).map(asked).collect());
     FetchRequest::default()
         .with_replica_id(BrokerId(-1))
         .with_max_wait_ms(0)
@@ -111,9 +113,11 @@ fn answers(seed: u64, shards: u16) -> Vec<(String, Bytes)> {
     let created = |name: &str, partitions| {
         CreatableTopic::default().with_name(topic(name)).with_num_partitions(partitions).with_replication_factor(1)
     };
-    let create = CreateTopicsRequest::default()
-        .with_timeout_ms(30_000)
-        .with_topics(vec![created("orders", PARTITIONS), created("bills", 2), created("not/a/name", 1)]);
+    let create = CreateTopicsRequest::default().with_timeout_ms(30_000).with_topics(vec![
+        created("orders", PARTITIONS),
+        created("bills", 2),
+        created("not/a/name", 1),
+    ]);
     raw.ask(world, &create, 7);
     raw.ask(world, &create, 7);
     let named = |name| MetadataRequestTopic::default().with_name(Some(topic(name)));
@@ -133,8 +137,9 @@ fn answers(seed: u64, shards: u16) -> Vec<(String, Bytes)> {
                 .with_current_leader_epoch(-1)
                 .with_timestamp(timestamp)
         };
-        let orders =
-            ListOffsetsTopic::default().with_name(topic("orders")).with_partitions((0..=PARTITIONS).map(asked).collect());
+        let orders = ListOffsetsTopic::default()
+            .with_name(topic("orders"))
+            .with_partitions((0..=PARTITIONS).map(asked).collect());
         raw.ask(world, &ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![orders]), 7);
     }
     // The first one asks for the offsets topic; the second one finds it.

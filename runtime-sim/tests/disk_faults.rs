@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use core::time::Duration;
+use grete_core::effect::Level;
 use grete_core::shard::Shard;
 use grete_sim::broker::node_config;
 use grete_sim::client::operations::{self, Producer};
@@ -9,7 +10,7 @@ use grete_sim::client::{CallError, Client};
 use grete_sim::disk::{DiskProfile, Fault, FaultRule, OpKind, Profile, Survival, When};
 use grete_sim::draw::WorldSeed;
 use grete_sim::drive::Drive;
-use grete_sim::node::{NodeIndex, NodeState};
+use grete_sim::node::{Ended, NodeIndex, NodeState};
 use grete_sim::world::{World, WorldProfile};
 use std::sync::Arc;
 
@@ -58,41 +59,57 @@ fn fired(world: &World<Shard>, node: NodeIndex, dir: usize) -> u64 {
 }
 
 #[test]
-fn a_failed_sync_or_write_takes_its_directory_offline_and_no_other() {
+fn a_failed_sync_or_write_takes_its_directory_offline_for_all_shards_and_no_other() {
     for (seed, op) in [(1, OpKind::Sync), (2, OpKind::Write)] {
         let (mut world, node, mut client) = begin(seed, 2);
         // Only once: an operation that is tried again would succeed, and lie.
-        let victim = dir_of(&world, node, 2, PARTITIONS - 1);
-        world.add_disk_fault(node, victim, FaultRule::new(&[op], LOG, When::Nth(1), Fault::Error));
+        world.add_disk_fault(node, 1, FaultRule::new(&[op], LOG, When::Nth(1), Fault::Error));
         let (mut lost, mut kept) = (0, 0);
-        // The metadata log lies in the first directory: this test is about partitions.
-        for partition in (0..PARTITIONS).rev() {
+        for partition in 0..PARTITIONS {
             let answer = produce(&mut world, &mut client, partition, "second");
-            if dir_of(&world, node, 2, partition) == victim {
-                assert_eq!(answer, Err(CallError::Code(KAFKA_STORAGE_ERROR)), "{op:?}, partition {partition}");
-                lost += 1;
-            } else if victim != 0 {
-                assert_eq!(answer, Ok(1), "{op:?}, partition {partition}");
-                kept += 1;
+            match dir_of(&world, node, 2, partition) {
+                0 => {
+                    assert_eq!(answer, Ok(1), "{op:?}, partition {partition}");
+                    kept += 1;
+                }
+                _ => {
+                    assert_eq!(answer, Err(CallError::Code(KAFKA_STORAGE_ERROR)), "{op:?}, partition {partition}");
+                    lost += 1;
+                }
             }
         }
-        assert_eq!(fired(&world, node, victim), 1, "the fault has struck");
-        assert!(lost > 0 && (kept > 0 || victim == 0), "both directories are tried");
-        assert!(world.notices(node).iter().any(|notice| notice.text.contains("offline")), "{:?}", world.notices(node));
+        assert_eq!(fired(&world, node, 1), 1, "the fault has struck");
+        assert!(lost > 1 && kept > 1, "both directories are tried: {lost} and {kept}");
+        let told = world.notices(node).iter().filter(|notice| notice.level == Level::Error);
+        assert_eq!(told.count(), 1, "the operator is told once: {:?}", world.notices(node));
+        assert_eq!(*world.state(node), NodeState::Serving);
         world.check_invariants();
-        if victim != 0 {
-            assert_eq!(*world.state(node), NodeState::Serving);
-        }
 
         // A new start trusts the disk again, and finds what was acknowledged.
         world.power_loss(node, Survival { seed: WorldSeed(seed), profile: Profile::Nothing });
-        world.heal_disk(node, victim);
+        world.heal_disk(node, 1);
         assert!(world.start_and_wait(node, BOOT), "{:?}", world.state(node));
         client.reconnect(&mut world);
         for partition in 0..PARTITIONS {
-            let values = read(&mut world, &mut client, partition).unwrap();
-            assert_eq!(values[0], "first", "partition {partition}");
+            let expected = if dir_of(&world, node, 2, partition) == 0 { &["first", "second"][..] } else { &["first"] };
+            assert_eq!(read(&mut world, &mut client, partition).unwrap(), expected, "partition {partition}");
         }
+    }
+}
+
+#[test]
+fn a_node_whose_metadata_cannot_be_written_ends_whichever_shard_finds_it() {
+    // The partitions' shards are drawn: in some of these worlds it is not the one with the metadata.
+    for partition in 0..PARTITIONS {
+        let (mut world, node, mut client) = begin(6, 1);
+        let path = format!("orders-{partition}/");
+        world.add_disk_fault(node, 0, FaultRule::new(&[OpKind::Sync], &path, When::Nth(1), Fault::Error));
+        assert!(produce(&mut world, &mut client, partition, "second").is_err(), "partition {partition}");
+        world.run_for(Duration::from_secs(1));
+        let NodeState::Down(Ended::Failed { reason }) = world.state(node) else {
+            panic!("partition {partition}: {:?}", world.state(node));
+        };
+        assert!(reason.contains("input/output error"), "{reason}");
     }
 }
 

@@ -20,7 +20,6 @@ use crate::ids::{FileName, FilePosition, LogDirIndex, Offset, TopicPartition};
 use crate::limits::{LOG_INDEX_ACTIVE_BYTES_MAX, LOG_INDEX_UNWRITTEN_MAX};
 use crate::time::Now;
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::format;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -178,18 +177,22 @@ impl LogStore {
 
     /// Takes a directory out of service for good: what an operation that was to make something durable failed with.
     pub(super) fn fail_dir(&mut self, index: LogDirIndex, error: &IoError) {
+        self.take_offline(index, &error.message);
+    }
+
+    /// Takes a directory out of service for good, where it is not yet: another shard has found that it failed.
+    pub fn take_offline(&mut self, index: LogDirIndex, reason: &str) {
         let dir = self.dirs.get_mut(usize::from(index.0)).expect("operations name known directories");
         if dir.offline {
             return;
         }
         dir.go_offline();
-        let reason = format!("log directory {} failed and is out of service: {}", dir.path, error.message);
         for log in self.logs.values_mut().filter(|log| log.dir == index) {
             log.phase = Phase::Closed(Unavailable::Offline);
             log.disk.pending.clear();
             self.tail.clear(&mut log.tail);
         }
-        self.events.push_back(LogEvent::DirOffline { dir: index, reason });
+        self.events.push_back(LogEvent::DirOffline { dir: index, reason: reason.into() });
     }
 }
 

@@ -5,7 +5,7 @@ use super::message::Message;
 use crate::api;
 use crate::api::message::{ControllerCall, Reply};
 use crate::controller::{Controller, Decided, Decision, Incarnation, PRODUCER_ID_BLOCK};
-use crate::effect::{Effect, Effects, IoOp};
+use crate::effect::{Effect, Effects, IoOp, Level};
 use crate::event::{FoundFiles, IoOutput, IoResult};
 use crate::ids::{FileName, IoId, IoOwner, LeaderEpoch, LogDirIndex, Offset, ShardId, Ticket, TopicPartition};
 use crate::log::{LogConfig, ReadError, ReadTicket, Records};
@@ -431,9 +431,19 @@ impl Shard {
         self.hand_out_producer_ids(now, effects);
     }
 
-    /// A log directory is out of service. Without the one that holds the metadata the node cannot go on.
+    /// A log directory is out of service. A disk that has failed one shard is not to be trusted by the others: shard 0 tells
+    /// them, and the operator, once. Without the directory that holds the metadata the node cannot go on.
     pub(super) fn dir_offline(&mut self, dir: LogDirIndex, reason: &str, effects: &mut Effects) {
-        if self.head.is_some() && dir == LogDirIndex(0) {
+        if self.head.is_none() {
+            self.tell(ShardId(0), Message::DirFailed(dir, reason.into()));
+            return;
+        }
+        let path = self.node.log_dirs.get(usize::from(dir.0)).map_or("", |path| path);
+        effects.notice(Level::Error, format!("The log directory {path} is out of service: {reason}"));
+        for shard in (1..self.shards).map(ShardId) {
+            self.tell(shard, Message::DirFailed(dir, reason.into()));
+        }
+        if dir == LogDirIndex(0) {
             let reason = format!("the log directory that holds the metadata has failed: {reason}");
             effects.push(Effect::Failed { reason });
         }

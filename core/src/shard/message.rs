@@ -2,7 +2,7 @@
 
 use crate::api::message::{Call, Reply};
 use crate::effect::ShardMessage;
-use crate::ids::{Offset, Ticket};
+use crate::ids::{LogDirIndex, Offset, Ticket};
 use crate::metadata::MetadataImage;
 use crate::quorum::Directory;
 use alloc::sync::Arc;
@@ -21,6 +21,9 @@ pub(super) enum Message {
     Image(Arc<MetadataImage>),
     /// To shard 0: the metadata up to this offset is what the shard goes by.
     Installed(Offset),
+    /// A log directory has failed, and why. It comes from the shard that found it, to shard 0, and from there to the others:
+    /// a directory goes offline for all of them.
+    DirFailed(LogDirIndex, Arc<str>),
 }
 
 impl Message {

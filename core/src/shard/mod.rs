@@ -226,6 +226,7 @@ impl Shard {
             }
             Message::Image(image) => self.install(now, image, effects),
             Message::Installed(end) => self.installed(now, from, end, effects),
+            Message::DirFailed(dir, reason) => self.store.take_offline(dir, &reason),
         }
     }
 

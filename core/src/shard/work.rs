@@ -50,8 +50,6 @@ impl Shard {
                 return;
             }
             LogEvent::DirOffline { dir, reason } => {
-                let path = self.node.log_dirs.get(usize::from(dir.0)).map_or("", |path| path);
-                effects.notice(Level::Error, format!("The log directory {path} is out of service: {reason}"));
                 self.dir_offline(*dir, reason, effects);
             }
             LogEvent::Damaged { partition, reason } => {
