@@ -123,7 +123,9 @@ impl Ends {
 
     /// When something is to be recorded, where nothing stands in the way.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        if self.captured.is_some() || self.writing.is_some() { None } else { self.due }
+        // A log that was to be recorded may have been deleted since: then nothing is due.
+        let free = !self.unrecorded.is_empty() && self.captured.is_none() && self.writing.is_none();
+        self.due.filter(|_| free)
     }
 
     /// Whether everything that changed is recorded.
