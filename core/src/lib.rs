@@ -30,6 +30,7 @@ extern crate alloc;
 
 pub mod api;
 pub mod budget;
+pub mod config;
 pub mod controller;
 pub mod coordinator;
 pub mod effect;

@@ -1,5 +1,6 @@
 //! What a node's shards are configured with.
 
+use crate::config::Properties;
 use crate::controller::Defaults;
 use crate::group::GroupSettings;
 use crate::ids::NodeId;
@@ -21,7 +22,9 @@ pub struct NodeConfig {
     pub log_dirs: Vec<String>,
     /// `cluster.id` of a new cluster; drawn where it is not set.
     pub cluster_id: Option<String>,
-    /// What holds for a topic that says nothing else.
+    /// The keys that are set, with their values.
+    pub properties: Arc<Properties>,
+    /// What that says of topics.
     pub topic_defaults: Arc<LogConfig>,
     /// What the configuration says of new topics.
     pub topics: Defaults,

@@ -384,7 +384,7 @@ impl Disk {
                 SnapshotOutcome::Loaded(id, image, damaged) => {
                     let notices = effects.drain().filter(|effect| matches!(effect, Effect::Notice(_))).count();
                     assert_eq!(damaged.len(), notices, "each damaged snapshot is reported");
-                    return (id, image, notices);
+                    return (id, *image, notices);
                 }
             }
         }

@@ -4,8 +4,9 @@
 
 use super::front::{Front, Request};
 use super::{
-    Begun, api_versions, controller, delete_records, describe_log_dirs, describe_producers, fetch, find_coordinator,
-    group, list_offsets, metadata, offset_for_leader_epoch, produce,
+    Begun, api_versions, controller, delete_records, describe_cluster, describe_configs, describe_log_dirs,
+    describe_producers, describe_quorum, describe_topic_partitions, elect_leaders, fetch, find_coordinator, group,
+    list_config_resources, list_offsets, list_partition_reassignments, metadata, offset_for_leader_epoch, produce,
 };
 use grete_protocol::ApiKey;
 use grete_protocol::wire::Versions;
@@ -88,11 +89,32 @@ pub const TABLE: &[Api] = &[
         controller::begin_init_producer_id,
     ),
     api(ApiKey::OffsetForLeaderEpoch, 2..=4, Operation::Describe, Resource::Topic, offset_for_leader_epoch::begin),
+    api(ApiKey::DescribeConfigs, 1..=4, Operation::DescribeConfigs, Resource::Topic, describe_configs::begin),
+    api(ApiKey::AlterConfigs, 0..=2, Operation::AlterConfigs, Resource::Topic, controller::begin),
     api(ApiKey::DescribeLogDirs, 1..=5, Operation::Describe, Resource::Cluster, describe_log_dirs::begin),
     api(ApiKey::CreatePartitions, 0..=3, Operation::Alter, Resource::Topic, controller::begin),
     api(ApiKey::DeleteGroups, 0..=2, Operation::Delete, Resource::Group, group::begin_delete),
+    api(ApiKey::ElectLeaders, 0..=2, Operation::Alter, Resource::Cluster, elect_leaders::begin),
+    api(ApiKey::IncrementalAlterConfigs, 0..=1, Operation::AlterConfigs, Resource::Topic, controller::begin),
+    api(
+        ApiKey::ListPartitionReassignments,
+        0..=0,
+        Operation::Describe,
+        Resource::Cluster,
+        list_partition_reassignments::begin,
+    ),
     api(ApiKey::OffsetDelete, 0..=0, Operation::Delete, Resource::Group, group::begin_one),
+    api(ApiKey::DescribeQuorum, 0..=2, Operation::Describe, Resource::Cluster, describe_quorum::begin),
+    api(ApiKey::DescribeCluster, 0..=2, Operation::Describe, Resource::Cluster, describe_cluster::begin),
     api(ApiKey::DescribeProducers, 0..=0, Operation::Read, Resource::Topic, describe_producers::begin),
+    api(
+        ApiKey::ListConfigResources,
+        0..=1,
+        Operation::DescribeConfigs,
+        Resource::Cluster,
+        list_config_resources::begin,
+    ),
+    api(ApiKey::DescribeTopicPartitions, 0..=0, Operation::Describe, Resource::Topic, describe_topic_partitions::begin),
 ];
 
 /// The API with a key, where it is served.

@@ -10,10 +10,12 @@
 //! 2. Decisions are committed in the order in which they were made.
 //! 3. A producer id is given out once in the life of a cluster: only from blocks whose record is committed.
 
+mod configs;
 mod producer_ids;
 mod registration;
 mod topics;
 
+pub use configs::{Alteration, Change, ConfigOperation};
 pub use producer_ids::PRODUCER_ID_BLOCK;
 pub use registration::Incarnation;
 pub(crate) use topics::check_name;
@@ -55,6 +57,8 @@ pub struct Defaults {
     pub delete_topics: bool,
     /// `offsets.topic.num.partitions`.
     pub offsets_partitions: i32,
+    /// `offsets.topic.replication.factor`; where it is not set, 3 or the number of brokers if that is less.
+    pub offsets_replication_factor: Option<i16>,
     /// `offsets.topic.segment.bytes`.
     pub offsets_segment_bytes: i32,
 }

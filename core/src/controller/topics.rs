@@ -1,10 +1,10 @@
 //! Creating and deleting topics, and adding partitions to them.
 
-use super::{Controller, Decided, Decision};
+use super::{Controller, Decided, Decision, configs};
 use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, TopicId};
 use crate::limits::{PARTITIONS_CREATED_MAX, PARTITIONS_PER_TOPIC_MAX};
 use crate::log::files::topic_name::{self, TopicNameError};
-use crate::metadata::{MetadataImage, PartitionImage, apply_topic_config, partition_record};
+use crate::metadata::{MetadataImage, PartitionImage, partition_record};
 use crate::rng::Purpose;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -110,7 +110,7 @@ impl Controller {
             let text = format!("Topic '{name}' collides with existing topic: {other}");
             return refuse(ErrorCode::InvalidTopicException, text);
         }
-        check_configs(&self.appended, &topic.configs)?;
+        configs::check_new_topic(&self.appended, &topic.configs)?;
         let assignments = self.assign(topic)?;
         let partitions = assignments.len() as i32;
         let replication_factor = assignments.first().map_or(0, |replicas| replicas.len() as i16);
@@ -323,6 +323,7 @@ impl Controller {
     #[must_use]
     pub fn offsets_topic(&self) -> NewTopic {
         let replicas = self.appended.brokers.len().min(3) as i16;
+        let replicas = self.defaults.offsets_replication_factor.unwrap_or(replicas);
         let config = |key: &str, value: String| (key.to_string(), Some(value));
         NewTopic {
             name: "__consumer_offsets".into(),
@@ -381,28 +382,4 @@ fn colliding<'i>(image: &'i MetadataImage, name: &str) -> Option<&'i str> {
         return None;
     }
     image.names.keys().map(|other| &**other).find(|other| topic_name::collide(other, name))
-}
-
-/// Checks the configuration of a new topic: unknown names first, as Kafka does.
-fn check_configs(image: &MetadataImage, configs: &[(String, Option<String>)]) -> Result<(), TopicRefusal> {
-    use crate::metadata::ConfigError;
-    let mut config = (**image.defaults()).clone();
-    let mut invalid = None;
-    for (key, value) in configs {
-        let Some(value) = value else {
-            let text = format!("Null value not supported for topic configs: {key}");
-            return refuse(ErrorCode::InvalidConfig, text);
-        };
-        match apply_topic_config(&mut config, key, value) {
-            Ok(()) => {}
-            Err(error @ ConfigError::Unknown(_)) => return refuse(ErrorCode::InvalidConfig, error.to_string()),
-            Err(error @ ConfigError::Invalid { .. }) => {
-                invalid.get_or_insert(error);
-            }
-        }
-    }
-    match invalid {
-        Some(error) => refuse(ErrorCode::InvalidConfig, error.to_string()),
-        None => Ok(()),
-    }
 }

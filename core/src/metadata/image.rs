@@ -1,9 +1,11 @@
 //! What the image holds.
 
 use super::carried::{Carried, Subject};
+use crate::config::{Layers, Properties};
 use crate::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerId, TopicId, TopicPartition};
 use crate::log::LogConfig;
 use alloc::collections::BTreeMap;
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grete_protocol::messages::api_versions_response::{ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey};
@@ -33,12 +35,18 @@ pub struct MetadataImage {
     pub producer_id_next: ProducerId,
     /// What is kept for others.
     pub(super) carried: BTreeMap<Subject, Carried>,
-    /// What holds for a topic that says nothing else.
+    /// The node that looks at it.
+    pub(super) node: NodeId,
+    /// What the node was started with.
+    pub(super) started_with: Arc<Properties>,
+    /// What that says of topics.
+    pub(super) static_defaults: Arc<LogConfig>,
+    /// What holds for a topic that says nothing else, on this node.
     pub(super) defaults: Arc<LogConfig>,
 }
 
 /// Keys and values of one resource.
-pub type Configs = BTreeMap<Arc<str>, Arc<str>>;
+pub type Configs = Properties;
 
 /// The finalised features and their levels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -157,6 +165,12 @@ impl ConfigResource {
     pub fn topic(name: &str) -> Self {
         Self { kind: Self::TOPIC, name: name.into() }
     }
+
+    /// The configuration of a broker by its id; of all brokers where that is empty.
+    #[must_use]
+    pub fn broker(id: &str) -> Self {
+        Self { kind: Self::BROKER, name: id.into() }
+    }
 }
 
 impl MetadataImage {
@@ -175,7 +189,27 @@ impl MetadataImage {
             configs: BTreeMap::new(),
             producer_id_next: ProducerId(0),
             carried: BTreeMap::new(),
+            node: NodeId(-1),
+            started_with: Arc::new(Properties::new()),
+            static_defaults: defaults.clone(),
             defaults,
+        }
+    }
+
+    /// The same, as a node sees it that was started with `properties`.
+    #[must_use]
+    pub fn on_node(self, node: NodeId, properties: Arc<Properties>) -> Self {
+        Self { node, started_with: properties, ..self }
+    }
+
+    /// What is configured for the node that looks at the image.
+    #[must_use]
+    pub fn layers(&self) -> Layers<'_> {
+        let own = ConfigResource::broker(&self.node.to_string());
+        Layers {
+            own: self.config(&own),
+            cluster: self.config(&ConfigResource::broker("")),
+            started_with: &self.started_with,
         }
     }
 

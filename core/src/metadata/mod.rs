@@ -25,4 +25,4 @@ pub use image::{
 pub use replay::ReplayError;
 pub(crate) use snapshot::partition_record;
 pub use snapshot::{SnapshotCursor, VersionedRecord, record_version};
-pub use topic_config::{ConfigError, apply as apply_topic_config};
+pub use topic_config::{ConfigError, topic_defaults};

@@ -197,6 +197,9 @@ impl MetadataImage {
         if config.is_empty() {
             self.configs.remove(&resource);
         }
+        if resource.kind == ConfigResource::BROKER {
+            self.change_defaults();
+        }
         if resource.kind == ConfigResource::TOPIC
             && let Some(id) = self.names.get(&resource.name).copied()
         {
@@ -257,13 +260,28 @@ impl MetadataImage {
 
     /// The settings of a topic's logs, by its configuration and the defaults.
     fn effective(&self, topic: &str) -> Arc<crate::log::LogConfig> {
-        let Some(config) = self.configs.get(&ConfigResource::topic(topic)) else { return self.defaults.clone() };
-        let mut effective = (*self.defaults).clone();
-        for (key, value) in &**config {
-            // What was appended had been checked; a key of a later version is not ours to judge.
-            let _ = topic_config::apply(&mut effective, key, value);
+        match self.configs.get(&ConfigResource::topic(topic)) {
+            None => self.defaults.clone(),
+            Some(overrides) => Arc::new(topic_config::effective(&self.defaults, &self.layers(), overrides)),
         }
-        Arc::new(effective)
+    }
+
+    /// What holds for topics has changed.
+    fn change_defaults(&mut self) {
+        let defaults = topic_config::defaults(&self.static_defaults, &self.layers());
+        if *self.defaults == defaults {
+            return;
+        }
+        self.defaults = Arc::new(defaults);
+        let ids: Vec<TopicId> = self.topics.keys().copied().collect();
+        for id in ids {
+            let Some(config) = self.topics.get(&id).map(|topic| self.effective(&topic.name)) else { continue };
+            if let Some(topic) = self.topics.get_mut(&id)
+                && topic.config != config
+            {
+                Arc::make_mut(topic).config = config;
+            }
+        }
     }
 }
 

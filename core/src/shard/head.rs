@@ -195,7 +195,8 @@ impl Shard {
         }
         let Some(head) = &mut self.head else { return };
         let Phase::Opening(booted) = &head.phase else { return };
-        let empty = MetadataImage::new(&booted.cluster_id, self.node.topic_defaults.clone());
+        let empty = MetadataImage::new(&booted.cluster_id, self.node.topic_defaults.clone())
+            .on_node(self.node.node_id, self.node.properties.clone());
         let reader = Box::new(head.snapshots.reader(empty));
         head.phase = Phase::Snapshot(booted.clone(), reader);
         self.read_snapshot(now, None, effects);

@@ -98,7 +98,9 @@ impl Shard {
         let ShardConfig { shard, shards, node } = config;
         assert!(shard.0 < shards, "a shard is one of the node's");
         let logs = LogStoreConfig { shard, shards, ..node.logs.clone() };
-        let image = Arc::new(MetadataImage::new("", node.topic_defaults.clone()));
+        let image = Arc::new(
+            MetadataImage::new("", node.topic_defaults.clone()).on_node(node.node_id, node.properties.clone()),
+        );
         let share = |bytes: usize| bytes / usize::from(shards);
         let slots = node.fetch_sessions_max / usize::from(shards);
         let eviction = Duration::from_millis(node.fetch_session_eviction_ms);

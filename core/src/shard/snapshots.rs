@@ -23,7 +23,7 @@ impl Shard {
             SnapshotOutcome::Loaded(id, image, damaged) => {
                 let booted = booted.clone();
                 head.snapshots.set_aside(&damaged);
-                self.load_after(now, booted, id, image, effects);
+                self.load_after(now, booted, id, *image, effects);
             }
         }
     }

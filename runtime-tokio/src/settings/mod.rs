@@ -96,12 +96,14 @@ impl Given {
                 .map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()).display().to_string())
                 .collect(),
             cluster_id: self.get("cluster.id").map(String::from),
+            properties: Arc::default(),
             topic_defaults: Arc::new(LogConfig::default()),
             topics: Defaults {
                 num_partitions: self.number("num.partitions", 1)?,
                 replication_factor: self.number("default.replication.factor", 1)?,
                 delete_topics: self.boolean("delete.topic.enable", true)?,
                 offsets_partitions: self.number("offsets.topic.num.partitions", 50)?,
+                offsets_replication_factor: None,
                 offsets_segment_bytes: self.number("offsets.topic.segment.bytes", 104_857_600)?,
             },
             auto_create_topics: self.boolean("auto.create.topics.enable", true)?,

@@ -2,6 +2,7 @@
 
 use super::{answered, text};
 use crate::api::front::{Refusal, Request};
+use crate::config::Properties;
 use crate::controller::{Controller, CreatedTopic, Decision, NewTopic, TopicRefusal};
 use crate::ids::NodeId;
 use alloc::collections::BTreeSet;
@@ -87,14 +88,18 @@ fn answer(
     }
 }
 
-fn describe(_controller: &Controller, topic: &NewTopic) -> Vec<CreatableTopicConfigs<'static>> {
-    let given = topic.configs.iter().map(|(name, value)| CreatableTopicConfigs {
-        name: name.clone().into(),
-        value: value.clone().map(Into::into),
-        read_only: false,
-        config_source: 1,
-        is_sensitive: false,
+/// KIP-525: the whole configuration of the new topic.
+fn describe(controller: &Controller, topic: &NewTopic) -> Vec<CreatableTopicConfigs<'static>> {
+    let given = topic.configs.iter().filter_map(|(name, value)| Some((name.as_str().into(), value.as_deref()?.into())));
+    let overrides: Properties = given.collect();
+    let described = controller.appended().layers().describe_topic(Some(&overrides));
+    let configs = described.into_iter().map(|one| CreatableTopicConfigs {
+        name: one.name.into(),
+        value: one.value.map(Into::into),
+        read_only: one.is_read_only,
+        config_source: one.source as i8,
+        is_sensitive: one.is_sensitive,
         ..Default::default()
     });
-    given.collect()
+    configs.collect()
 }

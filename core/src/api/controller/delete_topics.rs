@@ -137,6 +137,7 @@ mod tests {
             delete_topics: true,
             offsets_partitions: 50,
             offsets_segment_bytes: 1 << 20,
+            offsets_replication_factor: None,
         };
         Controller::new(NodeId(1), 1, Seed(0), defaults, image)
     }

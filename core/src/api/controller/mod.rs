@@ -1,5 +1,6 @@
 //! The APIs that the controller decides on: handed whole to shard 0, where they are decoded, decided and encoded.
 
+mod alter_configs;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
@@ -53,6 +54,8 @@ pub(crate) fn decide(controller: &mut Controller, now: Now, request: &Request) -
     match request.api {
         ApiKey::CreateTopics => create_topics::decide(controller, request),
         ApiKey::DeleteTopics => delete_topics::decide(controller, request),
+        ApiKey::AlterConfigs => alter_configs::decide(controller, request),
+        ApiKey::IncrementalAlterConfigs => alter_configs::decide_incremental(controller, request),
         ApiKey::CreatePartitions => create_partitions::decide(controller, request),
         other => {
             let _ = now;

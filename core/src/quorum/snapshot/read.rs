@@ -8,6 +8,7 @@ use crate::ids::FilePosition;
 use crate::limits::{LOAD_BYTES_MAX, SNAPSHOT_READ_BATCH_BYTES_MAX};
 use crate::log::files::snapshot_name::SnapshotId;
 use crate::metadata::{Fold, MetadataImage};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -50,7 +51,7 @@ pub enum SnapshotOutcome {
     /// With this operation.
     Ask(IoOp),
     /// This is the one, and what it says. These newer ones are damaged.
-    Loaded(Option<SnapshotId>, MetadataImage, Vec<SnapshotId>),
+    Loaded(Option<SnapshotId>, Box<MetadataImage>, Vec<SnapshotId>),
 }
 
 impl SnapshotReader {
@@ -81,11 +82,11 @@ impl SnapshotReader {
             let (mut image, _) = reading.fold.finish();
             image.end = reading.id.end_offset;
             image.epoch = reading.id.epoch.0;
-            return SnapshotOutcome::Loaded(Some(reading.id), image, core::mem::take(&mut self.damaged));
+            return SnapshotOutcome::Loaded(Some(reading.id), Box::new(image), core::mem::take(&mut self.damaged));
         }
         if self.reading.is_none() {
             let Some((id, length)) = self.candidates.pop() else {
-                return SnapshotOutcome::Loaded(None, self.empty.clone(), core::mem::take(&mut self.damaged));
+                return SnapshotOutcome::Loaded(None, Box::new(self.empty.clone()), core::mem::take(&mut self.damaged));
             };
             let fold = Fold::new(self.empty.clone());
             self.reading = Some(Reading { id, length, position: 0, rest: Vec::new(), fold, part: Part::Head });

@@ -1,0 +1,77 @@
+//! DescribeQuorum (KIP-595, KIP-836, KIP-853): who keeps the metadata log. A single node is its leader and only voter.
+
+use super::Begun;
+use super::front::{Front, Next, Request, encode};
+use alloc::borrow::Cow;
+use alloc::vec;
+use alloc::vec::Vec;
+use grete_protocol::ErrorCode;
+use grete_protocol::messages::describe_quorum_request::DescribeQuorumRequest;
+use grete_protocol::messages::describe_quorum_response::{
+    DescribeQuorumResponse, Listener, Node, PartitionData, ReplicaState, TopicData,
+};
+use grete_protocol::wire::{BrokerId, Message, TopicName, Uuid};
+
+const TOPIC: &str = "__cluster_metadata";
+
+/// Answers a DescribeQuorum.
+pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
+    let body = DescribeQuorumRequest::decode(&mut request.decoder(), request.version)?;
+    let is_right = matches!(&body.topics[..], [topic] if topic.topic_name.as_str() == TOPIC
+        && matches!(&topic.partitions[..], [partition] if partition.partition_index == 0));
+    let topics = body.topics.iter().map(|topic| TopicData {
+        topic_name: TopicName::from(topic.topic_name.as_str()),
+        partitions: topic
+            .partitions
+            .iter()
+            .map(|partition| if is_right { describe(front) } else { unknown(partition.partition_index) })
+            .collect(),
+        ..Default::default()
+    });
+    let response = DescribeQuorumResponse {
+        error_message: Some("".into()),
+        topics: topics.collect(),
+        nodes: if is_right { nodes(front) } else { Vec::new() },
+        ..Default::default()
+    };
+    Ok((super::Gather::Answered, Next::Answer(encode(&request, &response)?)))
+}
+
+fn unknown(partition_index: i32) -> PartitionData<'static> {
+    PartitionData {
+        partition_index,
+        error_code: ErrorCode::UnknownTopicOrPartition.code(),
+        error_message: Some(ErrorCode::UnknownTopicOrPartition.message().into()),
+        ..Default::default()
+    }
+}
+
+fn describe(front: &Front<'_>) -> PartitionData<'static> {
+    let image = front.image;
+    let leader = image.controller;
+    let directory = image.brokers.get(&leader).and_then(|broker| broker.log_dirs.first().copied());
+    let state = ReplicaState {
+        replica_id: BrokerId(leader.0),
+        replica_directory_id: Uuid(directory.unwrap_or_default()),
+        log_end_offset: image.end.0,
+        // The leader has just seen itself.
+        last_fetch_timestamp: front.now.wall.0,
+        last_caught_up_timestamp: front.now.wall.0,
+        ..Default::default()
+    };
+    PartitionData {
+        error_message: Some("".into()),
+        leader_id: BrokerId(leader.0),
+        leader_epoch: image.epoch,
+        high_watermark: image.end.0,
+        current_voters: vec![state],
+        ..Default::default()
+    }
+}
+
+fn nodes<'i>(front: &'i Front<'_>) -> Vec<Node<'i>> {
+    let Some(broker) = front.image.brokers.get(&front.image.controller) else { return Vec::new() };
+    let (host, port) = front.address_of(broker);
+    let listener = Listener { name: Cow::Borrowed("CONTROLLER"), host, port, ..Default::default() };
+    vec![Node { node_id: BrokerId(broker.id.0), listeners: vec![listener], ..Default::default() }]
+}
