@@ -7,10 +7,12 @@ mod properties;
 
 use crate::accept::Bind;
 use crate::broker::{Fatal, Settings};
+use grete_core::config::{Properties, Table, Treatment};
 use grete_core::controller::Defaults;
 use grete_core::group::GroupSettings;
 use grete_core::ids::NodeId;
-use grete_core::log::{LogConfig, LogStoreConfig};
+use grete_core::log::LogStoreConfig;
+use grete_core::metadata::topic_defaults;
 use grete_core::node::{Listener, NodeConfig};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -83,6 +85,9 @@ impl Given {
     /// # Errors
     /// Which value is wrong, in a sentence.
     pub fn resolve(&self) -> Result<Settings, Fatal> {
+        self.check()?;
+        let given = self.values.iter().map(|(key, (value, _))| (key.as_str().into(), value.as_str().into()));
+        let properties: Properties = given.collect();
         let dirs = self.get("log.dirs").or(self.get("log.dir")).unwrap_or("grete-data");
         let log_dirs: Vec<PathBuf> = dirs.split(',').map(|dir| PathBuf::from(dir.trim())).collect();
         let (binds, listeners) = self.listeners()?;
@@ -96,8 +101,8 @@ impl Given {
                 .map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()).display().to_string())
                 .collect(),
             cluster_id: self.get("cluster.id").map(String::from),
-            properties: Arc::default(),
-            topic_defaults: Arc::new(LogConfig::default()),
+            topic_defaults: Arc::new(topic_defaults(&properties)),
+            properties: Arc::new(properties),
             topics: Defaults {
                 num_partitions: self.number("num.partitions", 1)?,
                 replication_factor: self.number("default.replication.factor", 1)?,
@@ -125,6 +130,42 @@ impl Given {
         Ok(Settings { node, log_dirs, binds, shards: self.number("grete.shards", cores.min(64) as u16)? })
     }
 
+    /// Refuses keys that do not exist, and those whose being ignored would leave the broker less safe than was asked for.
+    fn check(&self) -> Result<(), Fatal> {
+        let mut ignored = Vec::new();
+        for (name, (value, source)) in &self.values {
+            let Some(key) = Table::Broker.find(name) else {
+                let nearest = Table::Broker.nearest(name).map_or(String::new(), |near| format!("; {near} is one"));
+                return Err(Fatal(format!("{name} ({source}) is no configuration key{nearest}")));
+            };
+            let is_default = key.default.unwrap_or_default() == value;
+            match key.treatment {
+                Treatment::Refused(why) if !is_default => {
+                    return Err(Fatal(format!("{name} ({source}) is not served yet: {why}")));
+                }
+                Treatment::Ignored if !is_default => ignored.push(name.as_str()),
+                Treatment::Works | Treatment::Ignored | Treatment::Refused(_) => {}
+            }
+        }
+        if !ignored.is_empty() {
+            tracing::warn!("these keys have no effect here: {}", ignored.join(", "));
+        }
+        Ok(())
+    }
+
+    /// Everything that is spoken in the clear is spoken so on purpose: a listener of another protocol is refused.
+    fn check_protocol(&self, listener: &str) -> Result<(), Fatal> {
+        let map = self.get("listener.security.protocol.map").unwrap_or_default();
+        let mapped = map.split(',').filter_map(|entry| entry.trim().split_once(':'));
+        let protocol = mapped.filter(|(name, _)| *name == listener).map(|(_, protocol)| protocol).next();
+        match protocol.unwrap_or(listener) {
+            "PLAINTEXT" => Ok(()),
+            protocol => {
+                Err(Fatal(format!("the listener {listener} is to speak {protocol}: only PLAINTEXT is served yet")))
+            }
+        }
+    }
+
     fn listeners(&self) -> Result<(Vec<Bind>, Vec<Listener>), Fatal> {
         let controllers: Vec<&str> =
             self.get("controller.listener.names").unwrap_or("CONTROLLER").split(',').map(str::trim).collect();
@@ -136,6 +177,7 @@ impl Given {
             if controllers.contains(&name.as_str()) {
                 continue;
             }
+            self.check_protocol(&name)?;
             let mut others = advertised.split(',').filter(|text| !text.trim().is_empty()).map(endpoint);
             let advertised = others.find_map(|other| match other {
                 Ok((of, host, port)) if of == name => Some(Ok((host, port))),
@@ -155,4 +197,36 @@ fn endpoint(text: &str) -> Result<(String, String, u16), Fatal> {
     let (name, address) = text.trim().split_once("://").ok_or_else(wrong)?;
     let (host, port) = address.rsplit_once(':').ok_or_else(wrong)?;
     Ok((name.to_string(), host.to_string(), port.parse().map_err(|_| wrong())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(pairs: &[&str]) -> Result<Settings, Fatal> {
+        let set: Vec<String> = pairs.iter().map(ToString::to_string).collect();
+        let mut given = load(None, &set)?;
+        // What the machine's environment says is not this test's.
+        given.values.retain(|_, (_, source)| source == "command line");
+        given.resolve()
+    }
+
+    #[test]
+    fn what_would_be_less_safe_if_it_were_ignored_is_refused() {
+        let refused = |pairs: &[&str]| given(pairs).err().map(|error| error.0).unwrap_or_default();
+        assert!(refused(&["log.retention.mss=1"]).contains("log.retention.ms is one"));
+        assert!(refused(&["listeners=SSL://localhost:9093"]).contains("only PLAINTEXT"));
+        let mapped = ["listeners=OUT://localhost:9093", "listener.security.protocol.map=OUT:SASL_SSL"];
+        assert!(refused(&mapped).contains("OUT is to speak SASL_SSL"));
+        assert!(refused(&["authorizer.class.name=org.example.Authorizer"]).contains("not served yet"));
+        assert!(given(&[]).is_ok());
+    }
+
+    #[test]
+    fn what_the_broker_says_of_topics_holds_for_them() {
+        let settings = given(&["log.retention.hours=2", "message.max.bytes=5000", "log.durability=os"]).expect("valid");
+        let defaults = &settings.node.topic_defaults;
+        assert_eq!((defaults.retention_ms, defaults.max_message_bytes), (7_200_000, 5_000));
+        assert_eq!(defaults.durability, grete_core::log::Durability::Os);
+    }
 }
