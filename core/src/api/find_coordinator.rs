@@ -3,9 +3,10 @@
 
 use super::Begun;
 use super::front::{Front, Next, Refusal, Request, encode};
+use super::group::partition_of;
 use super::message::{Call, ControllerCall, Reply};
-use crate::ids::{PartitionIndex, ShardId, TopicPartition};
-use crate::metadata::MetadataImage;
+use crate::ids::ShardId;
+use crate::metadata::OFFSETS_TOPIC;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec;
@@ -14,9 +15,6 @@ use grete_protocol::ErrorCode;
 use grete_protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use grete_protocol::messages::find_coordinator_response::{Coordinator, FindCoordinatorResponse};
 use grete_protocol::wire::{BrokerId, Message};
-
-/// The topic that keeps the groups' state.
-pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
@@ -103,12 +101,4 @@ fn find(front: &Front<'_>, version: i16, key_type: i8, key: &str) -> Coordinator
         error_message: Some(if version >= 4 { "" } else { "NONE" }.into()),
         ..Default::default()
     }
-}
-
-/// The partition of the offsets topic that keeps a group: by Java's hash of its id, as in Kafka.
-pub(crate) fn partition_of(image: &MetadataImage, group: &str) -> Option<TopicPartition> {
-    let topic = image.topic_by_name(OFFSETS_TOPIC)?;
-    let count = i32::try_from(topic.partitions.len()).ok().filter(|count| *count > 0)?;
-    let hash = group.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-    Some(TopicPartition { topic: topic.id, partition: PartitionIndex((hash & i32::MAX) % count) })
 }

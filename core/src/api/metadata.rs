@@ -8,7 +8,7 @@ use super::front::{Front, Next, Refusal, Request, encode};
 use super::message::{Call, ControllerCall, Reply};
 use crate::controller::{Decided, check_name};
 use crate::ids::{ShardId, TopicId};
-use crate::metadata::{TopicImage, is_internal};
+use crate::metadata::{OFFSETS_TOPIC, TopicImage, is_internal};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -70,7 +70,7 @@ impl Gather {
 fn may_create(front: &Front<'_>, name: &str) -> bool {
     front.image.topic_by_name(name).is_none()
         && check_name(name).is_ok()
-        && (!is_internal(name) || name == "__consumer_offsets")
+        && (!is_internal(name) || name == OFFSETS_TOPIC)
 }
 
 fn answer(front: &Front<'_>, request: &Request, failed: &BTreeMap<String, ErrorCode>) -> Result<Next, Refusal> {

@@ -4,7 +4,7 @@ use super::{Controller, Decided, Decision, configs};
 use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, TopicId};
 use crate::limits::{PARTITIONS_CREATED_MAX, PARTITIONS_PER_TOPIC_MAX};
 use crate::log::files::topic_name::{self, TopicNameError};
-use crate::metadata::{MetadataImage, PartitionImage, partition_record};
+use crate::metadata::{MetadataImage, OFFSETS_TOPIC, PartitionImage, partition_record};
 use crate::rng::Purpose;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -326,7 +326,7 @@ impl Controller {
         let replicas = self.defaults.offsets_replication_factor.unwrap_or(replicas);
         let config = |key: &str, value: String| (key.to_string(), Some(value));
         NewTopic {
-            name: "__consumer_offsets".into(),
+            name: OFFSETS_TOPIC.into(),
             partitions: self.defaults.offsets_partitions,
             replication_factor: replicas,
             assignments: Vec::new(),
@@ -348,7 +348,7 @@ impl Controller {
                 Ok(())
             } else {
                 let topic = match name.as_str() {
-                    "__consumer_offsets" => self.offsets_topic(),
+                    OFFSETS_TOPIC => self.offsets_topic(),
                     name => {
                         NewTopic { name: name.into(), partitions: -1, replication_factor: -1, ..Default::default() }
                     }

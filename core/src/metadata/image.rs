@@ -266,10 +266,13 @@ impl TopicImage {
     }
 }
 
+/// The topic that keeps the groups' state.
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
 /// Whether a topic of this name is one that the brokers themselves keep their state in.
 #[must_use]
 pub fn is_internal(name: &str) -> bool {
-    matches!(name, "__consumer_offsets" | "__transaction_state" | "__share_group_state")
+    matches!(name, OFFSETS_TOPIC | "__transaction_state" | "__share_group_state")
 }
 
 impl Features {

@@ -19,8 +19,8 @@ mod topic_config;
 
 pub use fold::Fold;
 pub use image::{
-    BrokerImage, ConfigResource, Configs, Endpoint, Features, MetadataImage, PartitionImage, SUPPORTED_FEATURES,
-    TopicImage, is_internal,
+    BrokerImage, ConfigResource, Configs, Endpoint, Features, MetadataImage, OFFSETS_TOPIC, PartitionImage,
+    SUPPORTED_FEATURES, TopicImage, is_internal,
 };
 pub use replay::ReplayError;
 pub(crate) use snapshot::partition_record;

@@ -4,7 +4,7 @@ use super::message::Message;
 use super::{Shard, Stage};
 use crate::effect::{Effect, Effects};
 use crate::ids::{LogDirIndex, PartitionIndex, ShardId, TopicPartition};
-use crate::metadata::{MetadataImage, PartitionImage, TopicImage};
+use crate::metadata::{MetadataImage, OFFSETS_TOPIC, PartitionImage, TopicImage};
 use crate::time::Now;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
@@ -80,7 +80,7 @@ impl Shard {
 
     /// Keeps the groups of the offsets partitions that are led here and open.
     fn lead_coordinators(&mut self, now: Now, effects: &mut Effects) {
-        let Some(topic) = self.image.topic_by_name("__consumer_offsets").cloned() else { return };
+        let Some(topic) = self.image.topic_by_name(OFFSETS_TOPIC).cloned() else { return };
         for index in topic.partitions.keys() {
             let partition = TopicPartition { topic: topic.id, partition: *index };
             if self.replicas.leads(partition) && self.store.state(partition).is_ok() && self.is_settled(partition) {

@@ -1,6 +1,6 @@
 //! Requests about many groups: OffsetFetch, DescribeGroups, DeleteGroups, ListGroups.
 
-use super::{GroupCall, OFFSETS_TOPIC, Piece, partition_of};
+use super::{GroupCall, Piece, partition_of};
 use crate::api::Begun;
 use crate::api::front::{Front, Next, Refusal, Request, encode};
 use crate::api::message::Call;
@@ -9,6 +9,7 @@ use crate::group::answer::{DeletedGroup, DescribedGroup, FetchedGroup, ListAnswe
 use crate::group::messages::{fetch_groups, responses};
 use crate::group::{Answer, GroupCoordinator, Topics};
 use crate::ids::TopicPartition;
+use crate::metadata::OFFSETS_TOPIC;
 use crate::time::Now;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

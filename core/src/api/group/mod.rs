@@ -11,16 +11,13 @@ use super::front::{Front, Next, Refusal, Request};
 use crate::coordinator::RequestContext;
 use crate::group::{Answer, GroupCoordinator, Topics};
 use crate::ids::TopicPartition;
-use crate::metadata::MetadataImage;
+use crate::metadata::{MetadataImage, OFFSETS_TOPIC};
 use crate::time::Now;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grete_protocol::ErrorCode;
-
-/// The topic that keeps the groups' state.
-const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// What is asked of a coordinator.
 #[derive(Clone, Debug)]
