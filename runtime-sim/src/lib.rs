@@ -19,6 +19,7 @@
 //! model    what was acknowledged, and what must hold of a broker that has booted again
 //! workload what clients do in a run, written down in the model
 //! power    power loss at every effect
+//! mutant   brokers that are wrong on purpose, for the checks to find
 //! trace    the story of a run, one line for each event
 //! ```
 
@@ -31,6 +32,7 @@ pub mod draw;
 pub mod drive;
 pub mod machine;
 pub mod model;
+pub mod mutant;
 mod net;
 pub mod node;
 pub mod power;

@@ -7,6 +7,7 @@ use crate::drive::Drive;
 use crate::machine::Machine;
 use crate::model::{Batch, Model, Presence, Topic};
 use crate::power::Recorder;
+use crate::world::World;
 use bytes::Bytes;
 use core::time::Duration;
 use kafka_protocol::messages::ProduceResponse;
@@ -46,23 +47,19 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         self.recorder.model.topics.insert(name.to_owned(), topic);
         let created = operations::create_topic(self.recorder, &mut self.client, name, partitions as i32, configs);
         let id = expect(created, "CreateTopics");
-        self.recorder.model.topic_ids.insert(id);
-        if let Some(topic) = self.recorder.model.topics.get_mut(name) {
+        self.recorder.acknowledge(|model| {
+            model.topic_ids.insert(id);
+            let topic = model.topic(name);
             topic.presence = Presence::There;
             topic.id = Some(id);
-        }
+        });
     }
 
     /// Deletes a topic.
     pub fn delete(&mut self, name: &str) {
-        self.presence(name, Presence::Deleting);
+        self.recorder.model.topic(name).presence = Presence::Deleting;
         expect(operations::delete_topic(self.recorder, &mut self.client, name), "DeleteTopics");
-        self.presence(name, Presence::Gone);
-    }
-
-    fn presence(&mut self, name: &str, presence: Presence) {
-        let topic = self.recorder.model.topics.get_mut(name);
-        topic.expect("a workload uses topics that it has created").presence = presence;
+        self.recorder.acknowledge(|model| model.topic(name).presence = Presence::Gone);
     }
 
     /// Sends a batch of `count` records of about `bytes` bytes each, without waiting for its answer.
@@ -89,7 +86,7 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         while let Some((topic, partition, at)) = self.under_way.pop_front() {
             let answer = self.client.receive::<ProduceResponse>(self.recorder, PRODUCE_VERSION, ANSWER_TIMEOUT);
             let base = expect(answer.and_then(|answer| operations::produced(&answer)), "Produce");
-            self.recorder.model.partition(&topic, partition).batches[at].base = Some(base);
+            self.recorder.acknowledge(|model| model.partition(&topic, partition).batches[at].base = Some(base));
         }
     }
 
@@ -103,7 +100,7 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
     pub fn consume(&mut self, topic: &str, partition: i32) {
         let fetched = operations::fetch_all(self.recorder, &mut self.client, topic, partition);
         let fetched = expect(fetched, "Fetch");
-        self.recorder.model.partition(topic, partition).seen.extend(fetched.records);
+        self.recorder.acknowledge(|model| model.partition(topic, partition).seen.extend(fetched.records));
     }
 
     /// Deletes the records before an offset.
@@ -111,7 +108,7 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         self.recorder.model.partition(topic, partition).start.ask(before);
         let deleted = operations::delete_records(self.recorder, &mut self.client, topic, partition, before);
         assert_eq!(expect(deleted, "DeleteRecords"), before, "the log starts where it was told to");
-        self.recorder.model.partition(topic, partition).start.acknowledge();
+        self.recorder.acknowledge(|model| model.partition(topic, partition).start.acknowledge());
     }
 
     /// Commits an offset for a group.
@@ -121,7 +118,7 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         for _ in 0..COORDINATOR_TRIES {
             match operations::commit(self.recorder, &mut self.client, group, topic, partition, offset) {
                 Ok(()) => {
-                    self.recorder.model.commits.entry(key).or_default().acknowledge();
+                    self.recorder.acknowledge(|model| model.commits.entry(key).or_default().acknowledge());
                     return;
                 }
                 Err(CallError::Code(code)) if COORDINATOR_CODES.contains(&code) => {
@@ -138,8 +135,19 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
     /// Asks for a producer id.
     pub fn init_producer(&mut self) -> Producer {
         let producer = expect(operations::init_producer(self.recorder, &mut self.client), "InitProducerId");
-        assert!(self.recorder.model.producer_ids.insert(producer.id), "a producer id is handed out once");
+        let new = self.recorder.acknowledge(|model| model.producer_ids.insert(producer.id));
+        assert!(new, "a producer id is handed out once");
         producer
+    }
+
+    /// The model, to demand more or less of it.
+    pub fn model(&mut self) -> &mut Model {
+        &mut self.recorder.model
+    }
+
+    /// The world.
+    pub fn world(&mut self) -> &mut World<M> {
+        self.recorder.world()
     }
 
     /// Lets time pass.

@@ -8,6 +8,7 @@ use crate::machine::Machine;
 use crate::node::NodeIndex;
 use crate::world::World;
 use bytes::Bytes;
+use core::fmt;
 use core::time::Duration;
 use grete_core::effect::Level;
 use std::collections::BTreeMap;
@@ -200,7 +201,7 @@ fn holds_whole_batches_that_were_sent(fetched: &Fetched, partition: &Partition) 
     let mut expected: Option<(usize, usize)> = None;
     for (offset, value) in &fetched.records {
         let Some(&(batch, at)) = by_value.get(value) else {
-            return Err(format!("{value:?} at {offset} was never sent"));
+            return Err(format!("{} at {offset} was never sent", Shown(value)));
         };
         match expected {
             Some(expected) if expected != (batch, at) => {
@@ -212,7 +213,7 @@ fn holds_whole_batches_that_were_sent(fetched: &Fetched, partition: &Partition) 
             Some(_) | None => {}
         }
         if let Some(before) = found.insert(value, *offset) {
-            return Err(format!("{value:?} is at {before} and at {offset}"));
+            return Err(format!("{} is at {before} and at {offset}", Shown(value)));
         }
         let more = at + 1 < partition.batches[batch].values.len();
         expected = more.then_some((batch, at + 1));
@@ -236,8 +237,21 @@ fn holds_what_was_acknowledged(fetched: &Fetched, topic: &Topic, partition: &Par
             Some(found) if *found == value => {}
             None if topic.relaxed => lost = Some(lost.unwrap_or(offset).min(offset)),
             // What was lost there may have given its offsets to what came after a restart.
-            found => return Err(format!("{value:?} at {offset} was acknowledged or seen; there is {found:?}")),
+            found => {
+                let (value, found) = (Shown(value), found.map_or("nothing".into(), |found| Shown(found).to_string()));
+                return Err(format!("{value} at {offset} was acknowledged or seen; there is {found}"));
+            }
         }
     }
     Ok(lost)
+}
+
+/// A value as it is told: its readable front, without what it is filled up with.
+struct Shown<'a>(&'a Bytes);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let readable = self.0.iter().take(60).take_while(|byte| (b' '..=b'~').contains(byte)).count();
+        write!(f, "'{}' ({} bytes)", self.0.slice(..readable).escape_ascii(), self.0.len())
+    }
 }

@@ -122,7 +122,14 @@ impl Model {
     /// # Panics
     /// Where it was not: the workload is wrong.
     pub fn partition(&mut self, topic: &str, partition: i32) -> &mut Partition {
-        let topic = self.topics.get_mut(topic).expect("a workload uses topics that it has created");
-        &mut topic.partitions[partition as usize]
+        &mut self.topic(topic).partitions[partition as usize]
+    }
+
+    /// A topic that was asked for.
+    ///
+    /// # Panics
+    /// Where it was not: the workload is wrong.
+    pub fn topic(&mut self, topic: &str) -> &mut Topic {
+        self.topics.get_mut(topic).expect("a workload uses topics that it has created")
     }
 }

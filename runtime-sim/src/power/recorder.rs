@@ -10,7 +10,7 @@ use crate::world::World;
 pub struct Recorder<'a, M: Machine, S> {
     world: World<M>,
     /// What the workload has asked for and what was acknowledged. A workload writes down what it is about to ask for
-    /// before it does, and what was acknowledged as soon as it knows.
+    /// before it does, and what was acknowledged as soon as it knows, by [`acknowledge`](Self::acknowledge).
     pub model: S,
     node: NodeIndex,
     /// The changes of the disks and of what clients know, when the harness looked last.
@@ -28,6 +28,13 @@ impl<'a, M: Machine, S> Recorder<'a, M, S> {
     #[must_use]
     pub const fn node(&self) -> NodeIndex {
         self.node
+    }
+
+    /// Writes down what was acknowledged, and lets the harness look: from this moment on it must survive.
+    pub fn acknowledge<T>(&mut self, write: impl FnOnce(&mut S) -> T) -> T {
+        let written = write(&mut self.model);
+        (self.watch)(&self.world, &self.model);
+        written
     }
 
     pub(super) fn into_world(self) -> World<M> {
