@@ -18,8 +18,10 @@ pub struct NodeConfig {
     pub rack: Option<String>,
     /// The listeners, in the order of `listeners`.
     pub listeners: Vec<Listener>,
-    /// The paths of the log directories, in the order of `log.dirs`.
+    /// The paths of the directories: that of the metadata log, then the others in the order of `log.dirs`.
     pub log_dirs: Vec<String>,
+    /// Whether the first directory is for the metadata log alone: `metadata.log.dir` is none of `log.dirs`.
+    pub metadata_dir_apart: bool,
     /// `cluster.id` of a new cluster; drawn where it is not set.
     pub cluster_id: Option<String>,
     /// The keys that are set, with their values.

@@ -43,6 +43,7 @@ pub fn node_config(dirs: u16) -> NodeConfig {
         rack: None,
         listeners: vec![Listener { name: "PLAINTEXT".into(), advertised: None, port: 9092 }],
         log_dirs: (0..dirs).map(|dir| format!("/simulated/{dir}")).collect(),
+        metadata_dir_apart: false,
         cluster_id: None,
         properties: Arc::default(),
         topic_defaults: Arc::new(LogConfig::default()),

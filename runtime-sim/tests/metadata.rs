@@ -4,11 +4,17 @@ use core::time::Duration;
 use grete_core::node::NodeConfig;
 use grete_core::shard::Shard;
 use grete_sim::broker::node_config;
-use grete_sim::client::{Client, operations};
+use grete_sim::client::Client;
+use grete_sim::client::operations::{self, Producer};
 use grete_sim::disk::{DiskProfile, Profile, Survival};
 use grete_sim::draw::WorldSeed;
 use grete_sim::node::NodeIndex;
 use grete_sim::world::{World, WorldProfile};
+use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
+use kafka_protocol::messages::{
+    DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeQuorumRequest, DescribeQuorumResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -69,6 +75,39 @@ fn snapshots_stand_for_the_log_before_them() {
     let snapshots = names.iter().filter(|name| name.ends_with(".checkpoint")).count();
     assert!((1..=2).contains(&snapshots), "two are kept: {names:?}");
     assert!(!names.contains(&"00000000000000000000.log".into()), "the log is short: {names:?}");
+}
+
+#[test]
+fn no_partition_lies_in_a_directory_that_is_for_the_metadata_log_alone() {
+    let mut world = World::new(WorldSeed(3), WorldProfile::default());
+    let config = NodeConfig { metadata_dir_apart: true, ..node_config(2) };
+    let node = world.add_node(Arc::new(config), 2, 2, &DiskProfile::default());
+    assert!(world.start_and_wait(node, BOOT), "{:?} {:?}", world.state(node), world.notices(node));
+    let mut client = Client::connect(&mut world, node);
+    operations::create_topic(&mut world, &mut client, "wide", 8, &[]).unwrap();
+    let partitions = |world: &World<Shard>, disk| {
+        let homes = world.disk(node, disk).list().into_iter().filter(|entry| entry.path.starts_with("wide-"));
+        homes.map(|entry| entry.path.split('/').next().unwrap_or_default().to_string()).collect::<BTreeSet<_>>().len()
+    };
+    for partition in 0..8 {
+        let batch = operations::batch(&["a".into()], 1_700_000_000_000, Producer::NONE);
+        assert_eq!(operations::produce(&mut world, &mut client, "wide", partition, batch), Ok(0));
+    }
+    assert_eq!((partitions(&world, 0), partitions(&world, 1)), (0, 8));
+    let described: DescribeLogDirsResponse =
+        client.call(&mut world, &DescribeLogDirsRequest::default().with_topics(None), 4).unwrap();
+    let shown: Vec<_> = described.results.iter().map(|dir| (dir.log_dir.as_str(), dir.topics.len())).collect();
+    assert_eq!(shown, [("/simulated/1", 1)]);
+    let metadata = TopicData::default()
+        .with_topic_name(TopicName(StrBytes::from_static_str("__cluster_metadata")))
+        .with_partitions(vec![PartitionData::default()]);
+    let quorum: DescribeQuorumResponse =
+        client.call(&mut world, &DescribeQuorumRequest::default().with_topics(vec![metadata]), 2).unwrap();
+    let voter = quorum.topics[0].partitions[0].current_voters[0].replica_directory_id;
+    let meta = world.disk(node, 0).contents("meta.properties").unwrap().to_vec();
+    let meta = String::from_utf8(meta).unwrap();
+    let voter = grete_protocol::wire::Uuid(*voter.as_bytes());
+    assert!(meta.contains(&format!("directory.id={voter}\n")), "{voter}: {meta}");
 }
 
 #[test]

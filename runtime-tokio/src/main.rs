@@ -68,6 +68,8 @@ fn fail(error: &dyn std::fmt::Display) -> ExitCode {
 fn log_to_stderr(json: bool) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("GRETE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_target(false);
+    let log = log.with_writer(std::io::stderr);
     if json { log.json().init() } else { log.init() }
 }

@@ -55,7 +55,9 @@ impl Gather {
                 topics.iter().flat_map(|topic| topic.partitions.iter().map(|at| (topic.topic.as_str(), *at)));
             partitions.collect()
         });
-        let results = self.spaces.iter().map(|(dir, space)| {
+        let apart = front.node.metadata_dir_apart;
+        let shown = self.spaces.iter().filter(|(dir, _)| !(apart && **dir == LogDirIndex(0)));
+        let results = shown.map(|(dir, space)| {
             let path = front.node.log_dirs.get(usize::from(dir.0)).cloned().unwrap_or_default();
             let (error, (total, usable)) = match space {
                 Ok(space) => (ErrorCode::None, *space),

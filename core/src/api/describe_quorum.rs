@@ -49,10 +49,9 @@ fn unknown(partition_index: i32) -> PartitionData<'static> {
 fn describe(front: &Front<'_>) -> PartitionData<'static> {
     let image = front.image;
     let leader = image.controller;
-    let directory = image.brokers.get(&leader).and_then(|broker| broker.log_dirs.first().copied());
     let state = ReplicaState {
         replica_id: BrokerId(leader.0),
-        replica_directory_id: Uuid(directory.unwrap_or_default()),
+        replica_directory_id: Uuid(image.controller_directory),
         log_end_offset: image.end.0,
         // The leader has just seen itself.
         last_fetch_timestamp: front.now.wall.0,

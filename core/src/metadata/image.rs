@@ -21,6 +21,8 @@ pub struct MetadataImage {
     pub epoch: i32,
     /// The controller, and leader of the metadata log; -1 before there is one.
     pub controller: NodeId,
+    /// The id of the directory where the controller has the metadata log.
+    pub controller_directory: [u8; 16],
     /// The finalised features.
     pub features: Features,
     /// The brokers that are registered.
@@ -182,6 +184,7 @@ impl MetadataImage {
             end: Offset::ZERO,
             epoch: -1,
             controller: NodeId(-1),
+            controller_directory: [0; 16],
             features: Features { epoch: -1, levels: BTreeMap::new() },
             brokers: BTreeMap::new(),
             topics: BTreeMap::new(),

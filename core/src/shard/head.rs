@@ -250,19 +250,21 @@ impl Shard {
         let Some(head) = &mut self.head else { return };
         let Phase::Loading(booted, _, fold) = &head.phase else { return };
         let booted = booted.clone();
+        let directory = booted.directories.first().and_then(|dir| dir.id.clone().ok()).unwrap_or(Uuid::ZERO);
         let (mut image, is_open) = fold.clone().finish();
         image.controller = self.node.node_id;
         image.epoch = booted.epoch;
+        image.controller_directory = directory.0;
         let is_new = image.features.levels.is_empty();
-        let directory = booted.directories.first().and_then(|dir| dir.id.clone().ok()).unwrap_or(Uuid::ZERO);
         head.voter.directory = directory;
         let batch = leader_change(&head.voter, booted.epoch, is_new, now.wall);
         let controller = Controller::new(self.node.node_id, booted.epoch, self.seed, self.node.topics, image);
+        let for_partitions = booted.directories.iter().skip(usize::from(self.node.metadata_dir_apart));
         let incarnation = Incarnation {
             id: Uuid(self.seed.uuid(Purpose::IncarnationId, b"", 0)),
             endpoints: self.node.listeners.iter().map(endpoint).collect(),
             rack: self.node.rack.clone(),
-            log_dirs: booted.directories.iter().filter_map(|directory| directory.id.clone().ok()).collect(),
+            log_dirs: for_partitions.filter_map(|directory| directory.id.clone().ok()).collect(),
         };
         head.phase = Phase::Controlling(controller, Some(booted.directories));
         self.append_metadata(now, batch, effects);

@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// How the source of a value begins that the environment gives.
+const ENVIRONMENT: &str = "environment variable ";
+
 /// The keys that were set, each with its value and where that comes from.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
@@ -40,7 +43,7 @@ pub fn load(file: Option<&Path>, set: &[String]) -> Result<Given, Fatal> {
     }
     for (variable, value) in std::env::vars() {
         if let Some(key) = environment::key(&variable) {
-            values.insert(key, (value, format!("environment variable {variable}")));
+            values.insert(key, (value, format!("{ENVIRONMENT}{variable}")));
         }
     }
     for pair in set {
@@ -86,20 +89,21 @@ impl Given {
     /// Which value is wrong, in a sentence.
     pub fn resolve(&self) -> Result<Settings, Fatal> {
         self.check()?;
+        self.check_alone()?;
         let given = self.values.iter().map(|(key, (value, _))| (key.as_str().into(), value.as_str().into()));
         let properties: Properties = given.collect();
-        let dirs = self.get("log.dirs").or(self.get("log.dir")).unwrap_or("grete-data");
-        let log_dirs: Vec<PathBuf> = dirs.split(',').map(|dir| PathBuf::from(dir.trim())).collect();
+        let (log_dirs, metadata_dir_apart) = self.log_dirs();
         let (binds, listeners) = self.listeners()?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let node = NodeConfig {
-            node_id: NodeId(self.number("node.id", 1)?),
+            node_id: NodeId(self.node_id()?),
             rack: self.get("broker.rack").map(String::from),
             listeners,
             log_dirs: log_dirs
                 .iter()
                 .map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()).display().to_string())
                 .collect(),
+            metadata_dir_apart,
             cluster_id: self.get("cluster.id").map(String::from),
             topic_defaults: Arc::new(topic_defaults(&properties)),
             properties: Arc::new(properties),
@@ -112,12 +116,20 @@ impl Given {
                 offsets_segment_bytes: self.number("offsets.topic.segment.bytes", 104_857_600)?,
             },
             auto_create_topics: self.boolean("auto.create.topics.enable", true)?,
-            logs: LogStoreConfig::default(),
+            logs: LogStoreConfig {
+                retention_check_interval_ms: self.number("log.retention.check.interval.ms", 300_000)?,
+                producer_id_expiration_ms: self.number("producer.id.expiration.ms", 86_400_000)?,
+                ..LogStoreConfig::default()
+            },
             metadata_snapshot_bytes: self.number("metadata.log.max.record.bytes.between.snapshots", 20 << 20)?,
             groups: Arc::new(GroupSettings {
                 session_timeout_min_ms: self.number("group.min.session.timeout.ms", 6_000)?,
                 session_timeout_max_ms: self.number("group.max.session.timeout.ms", 1_800_000)?,
                 initial_rebalance_delay_ms: self.number("group.initial.rebalance.delay.ms", 3000)?,
+                members_max: self.number("group.max.size", i32::MAX as usize)?,
+                offset_metadata_max: self.number("offset.metadata.max.bytes", 4_096)?,
+                offsets_retention_ms: self.number::<i64>("offsets.retention.minutes", 10_080)?.saturating_mul(60_000),
+                offsets_retention_check_interval_ms: self.number("offsets.retention.check.interval.ms", 600_000)?,
                 ..GroupSettings::default()
             }),
             request_bytes_max: self.number("socket.request.max.bytes", 104_857_600)?,
@@ -131,13 +143,22 @@ impl Given {
     }
 
     /// Refuses keys that do not exist, and those whose being ignored would leave the broker less safe than was asked for.
+    ///
+    /// The environment holds what others put there too, such as what Kubernetes tells of a service that is named `kafka`:
+    /// of its variables, only what looks like a misspelt key is refused.
     fn check(&self) -> Result<(), Fatal> {
         let mut ignored = Vec::new();
         for (name, (value, source)) in &self.values {
             let Some(key) = Table::Broker.find(name) else {
                 let nearest = Table::Broker.nearest(name).map_or(String::new(), |near| format!("; {near} is one"));
-                return Err(Fatal(format!("{name} ({source}) is no configuration key{nearest}")));
+                let unknown = format!("{name} ({source}) is no configuration key{nearest}");
+                if source.starts_with(ENVIRONMENT) && nearest.is_empty() {
+                    tracing::warn!("{unknown}");
+                    continue;
+                }
+                return Err(Fatal(unknown));
             };
+            key.parse(value).map_err(|error| Fatal(format!("{source}: {error}")))?;
             let is_default = key.default.unwrap_or_default() == value;
             match key.treatment {
                 Treatment::Refused(why) if !is_default => {
@@ -151,6 +172,40 @@ impl Given {
             tracing::warn!("these keys have no effect here: {}", ignored.join(", "));
         }
         Ok(())
+    }
+
+    fn node_id(&self) -> Result<i32, Fatal> {
+        self.number("node.id", self.number("broker.id", 1)?)
+    }
+
+    /// Each of several nodes that believes to be alone would acknowledge what the others never hear of.
+    fn check_alone(&self) -> Result<(), Fatal> {
+        let roles = self.get("process.roles").unwrap_or("broker,controller");
+        if !["broker", "controller"].iter().all(|role| roles.split(',').any(|given| given.trim() == *role)) {
+            return Err(Fatal(format!("process.roles is {roles}: only broker,controller is served yet")));
+        }
+        let own = self.node_id()?.to_string();
+        let voters = self.get("controller.quorum.voters").unwrap_or_default();
+        let mut ids = voters.split(',').filter_map(|voter| voter.trim().split_once('@')).map(|(id, _)| id);
+        match ids.find(|id| *id != own) {
+            Some(_) => {
+                Err(Fatal(format!("controller.quorum.voters is {voters}: a cluster of several is not served yet")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The directories, that of the metadata log first, and whether that one is for the metadata log alone.
+    fn log_dirs(&self) -> (Vec<PathBuf>, bool) {
+        let dirs = self.get("log.dirs").or(self.get("log.dir")).unwrap_or("grete-data");
+        let mut dirs: Vec<PathBuf> = dirs.split(',').map(|dir| PathBuf::from(dir.trim())).collect();
+        let Some(metadata) = self.get("metadata.log.dir").map(PathBuf::from) else { return (dirs, false) };
+        let at = dirs.iter().position(|dir| *dir == metadata);
+        if let Some(at) = at {
+            dirs.remove(at);
+        }
+        dirs.insert(0, metadata);
+        (dirs, at.is_none())
     }
 
     /// Everything that is spoken in the clear is spoken so on purpose: a listener of another protocol is refused.
@@ -220,6 +275,54 @@ mod tests {
         assert!(refused(&mapped).contains("OUT is to speak SASL_SSL"));
         assert!(refused(&["authorizer.class.name=org.example.Authorizer"]).contains("not served yet"));
         assert!(given(&[]).is_ok());
+    }
+
+    #[test]
+    fn the_directory_of_the_metadata_log_comes_first() {
+        let dirs = |pairs: &[&str]| {
+            let settings = given(pairs).expect("valid");
+            (settings.log_dirs, settings.node.metadata_dir_apart)
+        };
+        let paths = |names: &[&str]| -> Vec<PathBuf> { names.iter().map(PathBuf::from).collect() };
+        assert_eq!(dirs(&["log.dirs=/a,/b,/c"]), (paths(&["/a", "/b", "/c"]), false));
+        assert_eq!(dirs(&["log.dirs=/a,/b,/c", "metadata.log.dir=/b"]), (paths(&["/b", "/a", "/c"]), false));
+        assert_eq!(dirs(&["log.dirs=/a,/b", "metadata.log.dir=/m"]), (paths(&["/m", "/a", "/b"]), true));
+    }
+
+    #[test]
+    fn a_node_that_is_to_be_one_of_several_does_not_start_alone() {
+        assert!(given(&["node.id=1", "controller.quorum.voters=1@localhost:9093"]).is_ok());
+        assert!(given(&["node.id=1", "controller.quorum.voters=1@a:9093,2@b:9093"]).is_err());
+        assert!(given(&["node.id=3", "controller.quorum.voters=1@a:9093"]).is_err());
+        assert!(given(&["process.roles=controller, broker"]).is_ok());
+        assert!(given(&["process.roles=broker"]).is_err());
+    }
+
+    #[test]
+    fn keys_of_groups_and_logs_reach_them() {
+        let keys = ["group.max.size=3", "offset.metadata.max.bytes=7", "offsets.retention.minutes=2"];
+        let groups = given(&keys).expect("valid").node.groups;
+        assert_eq!((groups.members_max, groups.offset_metadata_max, groups.offsets_retention_ms), (3, 7, 120_000));
+        let keys = [
+            "offsets.retention.check.interval.ms=5",
+            "log.retention.check.interval.ms=6",
+            "producer.id.expiration.ms=8",
+        ];
+        let node = given(&keys).expect("valid").node;
+        assert_eq!(node.groups.offsets_retention_check_interval_ms, 5);
+        assert_eq!((node.logs.retention_check_interval_ms, node.logs.producer_id_expiration_ms), (6, 8));
+        assert!(given(&["group.max.size=0"]).err().is_some_and(|error| error.0.contains("group.max.size")));
+    }
+
+    #[test]
+    fn variables_of_others_keep_no_broker_from_starting() {
+        let from_environment = |name: &str| {
+            let value = ("x".to_string(), format!("{ENVIRONMENT}KAFKA_X"));
+            let values = [(name.to_string(), value)].into_iter().collect();
+            Given { values }.resolve().err().map(|error| error.0)
+        };
+        assert_eq!(from_environment("service.port.broker.of.others"), None);
+        assert!(from_environment("log.retention.mss").is_some_and(|why| why.contains("log.retention.ms is one")));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::config::key::Kind::{Boolean, Int, List, Long, Text};
 use crate::config::key::Update::ReadOnly;
-use crate::config::key::{Key, ignored, refused, works};
+use crate::config::key::{Key, ignored, works};
 use crate::config::rule::Rule;
 
 pub(super) const KEYS: &[Key] = &[
@@ -68,8 +68,22 @@ pub(super) const KEYS: &[Key] = &[
     ignored("internal.metadata.delete.delay.millis", Long, Some("60000"), Rule::Any, ReadOnly).internal(),
     ignored("internal.metadata.log.segment.bytes", Int, None, Rule::Any, ReadOnly).internal(),
     ignored("internal.metadata.max.batch.size.in.bytes", Int, Some("8388608"), Rule::Any, ReadOnly).internal(),
-    refused("metadata.log.dir", Text, None, Rule::Any, ReadOnly, "the metadata log stands in the first log directory"),
-    ignored("metadata.log.max.record.bytes.between.snapshots", Long, Some("20971520"), Rule::Min(1), ReadOnly),
+    works(
+        "metadata.log.dir",
+        Text,
+        None,
+        Rule::Any,
+        ReadOnly,
+        "Where the metadata log stands; in the first of log.dirs where it is not set.",
+    ),
+    works(
+        "metadata.log.max.record.bytes.between.snapshots",
+        Long,
+        Some("20971520"),
+        Rule::Min(1),
+        ReadOnly,
+        "The metadata log is summed up in a snapshot after this many bytes of records.",
+    ),
     ignored("metadata.log.max.snapshot.interval.ms", Long, Some("3600000"), Rule::Min(0), ReadOnly),
     ignored("metadata.log.segment.bytes", Int, Some("1073741824"), Rule::Min(8388608), ReadOnly),
     ignored("metadata.log.segment.ms", Long, Some("604800000"), Rule::Any, ReadOnly),
