@@ -86,12 +86,19 @@ async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: std::t
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| refused("a signal handler", &error))?;
     let addresses: Vec<SocketAddr> = sockets.iter().flatten().filter_map(|socket| socket.local_addr().ok()).collect();
     let (shards, mut reports) = start_shards(&settings, &sockets)?;
-    await_all(&mut reports, shards.len(), |report| matches!(report, FromShard::Ready)).await?;
+    let ready = await_all(&mut reports, shards.len(), |report| matches!(report, FromShard::Ready));
+    tokio::select! {
+        result = ready => result?,
+        // Nothing was acknowledged yet that would have to be made durable.
+        _ = terminate.recv() => return stopped_early(),
+        _ = interrupt.recv() => return stopped_early(),
+    }
     let counter = Arc::new(AtomicU64::new(1));
+    let mut accepting = Vec::new();
     for (listener, sockets) in sockets.into_iter().enumerate() {
         for socket in sockets {
             let listener = ListenerIndex(listener as u16);
-            tokio::spawn(accept(socket, listener, counter.clone(), shards.clone()));
+            accepting.push(tokio::spawn(accept(socket, listener, counter.clone(), shards.clone())));
         }
     }
     banner(&settings, &addresses, begun.elapsed());
@@ -101,6 +108,7 @@ async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: std::t
         report = failure(&mut reports) => return Err(report),
     }
     tracing::info!("stopping");
+    accepting.iter().for_each(tokio::task::JoinHandle::abort);
     for shard in &shards {
         let _ = shard.send(ToShard::Shutdown);
     }
@@ -112,6 +120,12 @@ async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: std::t
         () = tokio::time::sleep(STOP_MAX) => return Err(Fatal("the stop in order took too long".into())),
     }
     tracing::info!("stopped; everything is on disk");
+    Ok(())
+}
+
+/// A signal came before the node served.
+fn stopped_early() -> Result<(), Fatal> {
+    tracing::info!("stopped before it served");
     Ok(())
 }
 

@@ -241,7 +241,7 @@ impl LogStore {
             capture.outstanding = 1;
             dir.ends.writing = Some(capture);
             let then = AfterReplace::Ends(dir.index);
-            self.replace(file, content, None, then, effects);
+            self.replace(&file, content, None, then, effects);
             return;
         }
         let EndsFile::Written { bytes, .. } = &mut dir.ends.file else { panic!("changes follow a whole") };

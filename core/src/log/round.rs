@@ -172,7 +172,7 @@ impl LogStore {
         log.epochs_written = true;
         let content = Bytes::from(leader_epoch_checkpoint::encode(log.epochs.entries()));
         let file = names::fixed(log.dir, &log.home, leader_epoch_checkpoint::NAME);
-        self.replace(file, content, Some(round), AfterReplace::Partition(partition), effects);
+        self.replace(&file, content, Some(round), AfterReplace::Partition(partition), effects);
     }
 
     /// Takes a directory out of service for good: what an operation that was to make something durable failed with.

@@ -1,7 +1,7 @@
 //! Stopping in order: everything flushed, indexes complete, and the flushed ends recorded, so that nothing is scanned at the
 //! next start and Apache Kafka can start on the directory.
 
-use super::log::{Home, Phase};
+use super::log::{Home, Log, Phase};
 use super::outcome::{LogEvent, Unavailable};
 use super::store::LogStore;
 use crate::ids::{LogDirIndex, Offset, PartitionIndex, TopicPartition};
@@ -28,7 +28,7 @@ pub struct CheckpointEntry {
     pub partition: PartitionIndex,
     /// For `recovery-point-offset-checkpoint`: all records before it are flushed.
     pub recovery_point: Offset,
-    /// For `log-start-offset-checkpoint`: the log's start, where it is not the start of a segment.
+    /// For `log-start-offset-checkpoint`: the log's start, where it is not the base of the first segment's file.
     pub log_start: Option<Offset>,
     /// For `replication-offset-checkpoint`.
     pub high_watermark: Offset,
@@ -79,7 +79,7 @@ impl LogStore {
         let settled = self.dirs.iter().all(|dir| {
             dir.offline || dir.boot.is_done() && dir.round.is_none() && dir.dirty.is_empty() && dir.ends.is_settled()
         });
-        let complete = |log: &super::log::Log| {
+        let complete = |log: &Log| {
             log.phase != Phase::Open || log.disk.closed.is_empty() && log.disk.pending.is_empty() && !log.epochs_dirty
         };
         if settled && self.logs.values().all(complete) && self.recoveries.is_idle() {
@@ -88,19 +88,23 @@ impl LogStore {
         }
     }
 
-    /// What Kafka's checkpoint files of a directory say of this shard's logs in it.
+    /// What Kafka's checkpoint files of a directory say of this shard's logs in it. `None` where the directory has failed.
     #[must_use]
-    pub fn checkpoint_entries(&self, dir: LogDirIndex) -> Vec<CheckpointEntry> {
+    pub fn checkpoint_entries(&self, dir: LogDirIndex) -> Option<Vec<CheckpointEntry>> {
+        if self.dirs.get(usize::from(dir.0)).is_none_or(|dir| dir.offline) {
+            return None;
+        }
         let logs = self.logs.values().filter(|log| log.dir == dir && log.phase == Phase::Open);
-        let logs = logs.filter(|log| log.disk.home == Home::Made);
-        logs.map(|log| CheckpointEntry {
+        // The metadata log has its snapshots instead.
+        let logs = logs.filter(|log| log.disk.home == Home::Made && log.partition != TopicPartition::CLUSTER_METADATA);
+        let entries = logs.map(|log| CheckpointEntry {
             topic: log.topic.clone(),
             partition: log.partition.partition,
             recovery_point: log.flushed_end,
-            log_start: Some(log.log_start).filter(|start| log.segments.first().is_none_or(|first| first.base < *start)),
+            log_start: Some(log.log_start).filter(|start| !log.files_say_start(*start)),
             high_watermark: log.high_watermark,
-        })
-        .collect()
+        });
+        Some(entries.collect())
     }
 
     /// Goes by other settings from now on.
@@ -120,5 +124,13 @@ impl LogStore {
             self.dir_mut(dir).dirty.insert(partition);
         }
         Ok(())
+    }
+}
+
+impl Log {
+    /// Whether the log's start can be told from its files: it is 0, or the base of a segment whose file is there.
+    fn files_say_start(&self, start: Offset) -> bool {
+        let first = self.segments.first().filter(|first| first.created);
+        start == Offset::ZERO || first.is_some_and(|first| first.base == start)
     }
 }

@@ -163,6 +163,10 @@ impl LogStore {
 
     /// Does what is due. The step has to end with [`end_step`](Self::end_step).
     pub fn tick(&mut self, now: Now, effects: &mut Effects) {
+        // What is about to be closed is left as it is.
+        if self.closing != Closing::No {
+            return;
+        }
         while let Some(due) = self.timers.pop_due(now.instant) {
             match due {
                 LogTimer::Remove(number) => self.remove_now(number, effects),
@@ -184,7 +188,8 @@ impl LogStore {
     pub fn next_deadline(&self) -> Option<Instant> {
         let recording =
             self.dirs.iter().filter(|dir| !dir.offline && dir.round.is_none()).filter_map(|dir| dir.ends.deadline());
-        recording.chain(self.timers.next()).min()
+        let timers = if self.closing == Closing::No { self.timers.next() } else { None };
+        recording.chain(timers).min()
     }
 
     /// Takes the next thing that happened to a log.

@@ -5,7 +5,8 @@ use crate::config::{Layers, Properties};
 use crate::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerId, TopicId, TopicPartition};
 use crate::log::LogConfig;
 use alloc::collections::BTreeMap;
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grete_protocol::messages::api_versions_response::{ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey};
@@ -285,6 +286,20 @@ impl Features {
         self.levels.get(name).copied().unwrap_or(0)
     }
 
+    /// What keeps this broker from working with the levels, in a sentence.
+    #[must_use]
+    pub fn too_new(&self) -> Option<String> {
+        let (name, _, max) = SUPPORTED_FEATURES.iter().find(|(name, _, max)| self.level(name) > *max)?;
+        let level = self.level(name);
+        Some(format!("the metadata are of {name} {level}, and this broker knows up to {max}: a newer one wrote them"))
+    }
+
+    /// Features that this broker does not know, with their levels.
+    pub fn unknown(&self) -> impl Iterator<Item = (&str, i16)> {
+        let known = |name: &str| SUPPORTED_FEATURES.iter().any(|(known, _, _)| *known == name);
+        self.levels.iter().map(|(name, level)| (&**name, *level)).filter(move |(name, _)| !known(name))
+    }
+
     /// Writes what ApiVersions says of features (KIP-584). `kraft.version` stands in the voters' records instead of here.
     pub fn describe(&self, response: &mut ApiVersionsResponse<'_>, kraft_version: i16) {
         response.supported_features = SUPPORTED_FEATURES
@@ -302,7 +317,7 @@ impl Features {
         let mut finalized: Vec<_> = levels
             .filter(|(_, level)| *level > 0)
             .map(|(name, level)| FinalizedFeatureKey {
-                name: alloc::string::String::from(name).into(),
+                name: String::from(name).into(),
                 max_version_level: level,
                 min_version_level: level,
                 ..Default::default()

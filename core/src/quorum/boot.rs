@@ -1,17 +1,20 @@
 //! Making log directories ready and finding out whose they are, one operation after the other.
 
 use super::records::{VoterSelf, first_snapshot};
-use super::replace::Replace;
 use super::snapshot::METADATA_DIR;
+use super::stop::STOP_FILES;
 use crate::effect::{Effect, Effects, IoOp};
 use crate::event::{FoundDir, FoundFiles, IoOutput, IoResult};
 use crate::ids::{FileName, FilePosition, IoId, IoOwner, LeaderEpoch, LogDirIndex, NodeId, Timestamp};
+use crate::log::files::clean_shutdown;
 use crate::log::files::meta_properties::{self, MetaProperties};
 use crate::log::files::quorum_state::{self, QuorumState};
+use crate::log::{REPLACE_SUFFIX, Replace, Replaced};
 use crate::rng::{Purpose, Seed};
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use grete_protocol::wire::Uuid;
@@ -51,8 +54,12 @@ struct Dir {
 enum Step {
     ReadMeta(usize),
     WriteMeta(usize),
+    /// `meta.properties` as it was, with an id for the directory.
+    CompleteMeta(usize, String),
     MakeMetadataDir,
-    SyncRoot,
+    /// Remove a file of the directory that does not hold any more.
+    Remove(usize, String),
+    SyncRoot(usize),
     WriteFirstSnapshot,
     ReadQuorumState,
     WriteQuorumState,
@@ -116,16 +123,23 @@ impl Boot {
         let mut steps: VecDeque<Step> = read.collect();
         let missing = dirs.iter().enumerate().filter(|(_, dir)| dir.failed.is_none() && !dir.has(META_PROPERTIES));
         steps.extend(missing.map(|(at, _)| Step::WriteMeta(at)));
-        if let Some(first) = dirs.first() {
-            if !first.has(METADATA_DIR) {
+        if dirs.first().is_some_and(|first| first.has(QUORUM_STATE)) {
+            steps.push_back(Step::ReadQuorumState);
+        }
+        for (at, dir) in dirs.iter().enumerate() {
+            let outdated = dir.outdated();
+            let changed = !outdated.is_empty();
+            steps.extend(outdated.into_iter().map(|name| Step::Remove(at, name)));
+            if at == 0 && !dir.has(METADATA_DIR) {
                 steps.push_back(Step::MakeMetadataDir);
             }
-            steps.push_back(Step::SyncRoot);
+            if changed || at == 0 {
+                steps.push_back(Step::SyncRoot(at));
+            }
+        }
+        if let Some(first) = dirs.first() {
             if !first.has(FIRST_SNAPSHOT) && !first.has_checkpoint() {
                 steps.push_back(Step::WriteFirstSnapshot);
-            }
-            if first.has(QUORUM_STATE) {
-                steps.push_back(Step::ReadQuorumState);
             }
             steps.push_back(Step::WriteQuorumState);
         }
@@ -158,22 +172,26 @@ impl Boot {
                 (Err(error), _) => return BootOutcome::Failed(error.message.to_string()),
             }
         }
-        loop {
-            if let Some(op) = self.replacing.as_mut().and_then(Replace::next) {
+        match self.replacing.as_mut().map(Replace::completed) {
+            Some(Replaced::Waits) => return BootOutcome::Waits,
+            Some(Replaced::Ask(op)) => {
                 self.ask(op, effects);
                 return BootOutcome::Waits;
             }
-            self.replacing = None;
+            Some(Replaced::Done) | None => self.replacing = None,
+        }
+        loop {
             let Some(step) = self.steps.pop_front() else { return self.finish() };
-            if let Some(op) = self.begin(step) {
-                self.ask(op, effects);
+            let ops = self.begin(step);
+            if !ops.is_empty() {
+                ops.into_iter().for_each(|op| self.ask(op, effects));
                 return BootOutcome::Waits;
             }
         }
     }
 
-    fn begin(&mut self, step: Step) -> Option<IoOp> {
-        let root = FileName::new(LogDirIndex(0), "");
+    /// The operations of a step, all of which have to be complete before the next.
+    fn begin(&mut self, step: Step) -> Vec<IoOp> {
         let read = |dir: u16, path: &str| IoOp::Read {
             file: FileName::new(LogDirIndex(dir), path),
             position: FilePosition(0),
@@ -182,25 +200,25 @@ impl Boot {
         match step {
             Step::ReadMeta(at) => {
                 self.reading = Some(step);
-                Some(read(at as u16, META_PROPERTIES))
+                vec![read(at as u16, META_PROPERTIES)]
             }
             Step::ReadQuorumState => {
                 self.reading = Some(step);
-                Some(read(0, QUORUM_STATE))
+                vec![read(0, QUORUM_STATE)]
             }
-            Step::MakeMetadataDir => Some(IoOp::MakeDir { dir: FileName::new(LogDirIndex(0), METADATA_DIR) }),
-            Step::SyncRoot => Some(IoOp::SyncDir { dir: root }),
+            Step::Remove(at, name) => vec![IoOp::Remove { file: FileName::new(LogDirIndex(at as u16), &name) }],
+            Step::MakeMetadataDir => vec![IoOp::MakeDir { dir: FileName::new(LogDirIndex(0), METADATA_DIR) }],
+            Step::SyncRoot(at) => vec![IoOp::SyncDir { dir: FileName::new(LogDirIndex(at as u16), "") }],
             Step::WriteMeta(at) => {
                 let content = self.meta(at).encode();
-                self.replace(at as u16, META_PROPERTIES, content.into());
-                None
+                self.replace(at as u16, META_PROPERTIES, content.into())
             }
+            Step::CompleteMeta(at, content) => self.replace(at as u16, META_PROPERTIES, content.into()),
             Step::WriteFirstSnapshot => {
                 let directory = self.dirs.first().and_then(|dir| dir.directory).unwrap_or(Uuid::ZERO);
                 let voter = VoterSelf { node: self.node.0, directory, endpoint: self.endpoint.clone() };
                 let bytes = first_snapshot(&voter, self.now);
-                self.replace(0, FIRST_SNAPSHOT, bytes);
-                None
+                self.replace(0, FIRST_SNAPSHOT, bytes)
             }
             Step::WriteQuorumState => {
                 self.epoch += 1;
@@ -208,8 +226,7 @@ impl Boot {
                 let version = quorum_state::Version::V1;
                 let leader_epoch = LeaderEpoch(self.epoch);
                 let state = QuorumState { leader_epoch, leader: Some(self.node), voted: None, version };
-                self.replace(0, QUORUM_STATE, state.encode().into());
-                None
+                self.replace(0, QUORUM_STATE, state.encode().into())
             }
         }
     }
@@ -249,7 +266,7 @@ impl Boot {
                     (None, Some(_)) => {
                         // Directories from before KIP-858 get their id now.
                         meta.directory_id = Some(self.new_directory_id(*at));
-                        self.replace(*at as u16, META_PROPERTIES, meta.encode().into());
+                        self.steps.push_front(Step::CompleteMeta(*at, meta.encode()));
                     }
                     (_, None) => {}
                 }
@@ -261,8 +278,10 @@ impl Boot {
                 Ok(())
             }
             Step::WriteMeta(_)
+            | Step::CompleteMeta(..)
+            | Step::Remove(..)
             | Step::MakeMetadataDir
-            | Step::SyncRoot
+            | Step::SyncRoot(_)
             | Step::WriteFirstSnapshot
             | Step::WriteQuorumState => Ok(()),
         }
@@ -289,9 +308,12 @@ impl Boot {
         })
     }
 
-    fn replace(&mut self, dir: u16, path: &str, bytes: Bytes) {
-        let leftover = self.dirs.get(usize::from(dir)).is_some_and(|dir| dir.has(&format!("{path}.tmp")));
-        self.replacing = Some(Replace::new(&FileName::new(LogDirIndex(dir), path), bytes, leftover));
+    fn replace(&mut self, dir: u16, path: &str, bytes: Bytes) -> Vec<IoOp> {
+        let beside = format!("{path}{REPLACE_SUFFIX}");
+        let leftover = self.dirs.get(usize::from(dir)).is_some_and(|dir| dir.has(&beside));
+        let (replacing, ops) = Replace::begin(&FileName::new(LogDirIndex(dir), path), bytes, leftover);
+        self.replacing = Some(replacing);
+        ops
     }
 
     fn ask(&mut self, op: IoOp, effects: &mut Effects) {
@@ -305,6 +327,14 @@ impl Dir {
     fn has(&self, path: &str) -> bool {
         let entries = self.found.entries.as_deref().unwrap_or_default();
         entries.binary_search_by(|entry| (*entry.path).cmp(path)).is_ok()
+    }
+
+    /// What it holds of a clean stop, which ends with this start, and what a crash has left of writing that.
+    fn outdated(&self) -> Vec<String> {
+        let mut names = Vec::from([clean_shutdown::NAME.to_string()]);
+        names.extend(STOP_FILES.map(|name| format!("{name}{REPLACE_SUFFIX}")));
+        names.retain(|name| self.has(name));
+        names
     }
 
     fn has_checkpoint(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::message::Message;
+use super::stop::Closed;
 use crate::api;
 use crate::api::message::{ControllerCall, Reply};
 use crate::controller::{Controller, Decided, Decision, Incarnation, PRODUCER_ID_BLOCK};
@@ -12,7 +13,7 @@ use crate::log::{LogConfig, ReadError, ReadTicket, Records};
 use crate::metadata::{Endpoint, Fold, MetadataImage};
 use crate::node::NodeConfig;
 use crate::quorum::{
-    Boot, BootOutcome, Booted, Directory, SnapshotReader, Snapshots, VoterSelf, bootstrap_records, leader_change,
+    Boot, BootOutcome, Booted, Directory, SnapshotReader, Snapshots, Stop, VoterSelf, bootstrap_records, leader_change,
     read_metadata_batch,
 };
 use crate::replica::{Loaded, Loader, OwnAppend};
@@ -47,13 +48,17 @@ pub(super) struct Head {
     spaces: BTreeMap<Ticket, Spaces>,
     asked_spaces: BTreeMap<IoId, (Ticket, LogDirIndex)>,
     /// Counts the operations asked for after the boot.
-    pub(super) io_next: u64,
+    io_next: u64,
     appends: u64,
     pub(super) snapshots: Snapshots,
     /// The operation on a snapshot that is under way.
     pub(super) snapshot_io: Option<IoId>,
     /// This node, as a snapshot names it.
     pub(super) voter: VoterSelf,
+    /// The shards that have closed their logs.
+    pub(super) closed: BTreeMap<ShardId, Closed>,
+    /// How far the directories are with being closed.
+    pub(super) stop: Option<Stop>,
 }
 
 type Spaces = BTreeMap<LogDirIndex, Option<Result<(u64, u64), ErrorCode>>>;
@@ -107,7 +112,17 @@ impl Head {
             snapshots: Snapshots::new(found.dirs.first(), node.metadata_snapshot_bytes),
             snapshot_io: None,
             voter,
+            closed: BTreeMap::new(),
+            stop: None,
         }
+    }
+
+    /// Asks for an operation on what belongs to a whole directory.
+    pub(super) fn ask(&mut self, op: IoOp, effects: &mut Effects) -> IoId {
+        let io = IoId { owner: IoOwner::Directory, number: self.io_next };
+        self.io_next += 1;
+        effects.push(Effect::Io { io, op });
+        io
     }
 
     pub(super) fn check_invariants(&self) {
@@ -126,7 +141,11 @@ impl Shard {
             return;
         }
         let Some((ticket, dir)) = head.asked_spaces.remove(&io) else {
-            self.advance_boot(now, Some(result), effects);
+            if head.stop.is_some() {
+                self.advance_stop(Some(result), effects);
+            } else {
+                self.advance_boot(now, Some(result), effects);
+            }
             return;
         };
         let space = match result {
@@ -153,11 +172,9 @@ impl Shard {
                 spaces.insert(directory.dir, Some(Err(ErrorCode::KafkaStorageError)));
                 continue;
             }
-            let io = IoId { owner: IoOwner::Directory, number: head.io_next };
-            head.io_next += 1;
+            let io = head.ask(IoOp::Space { dir: FileName::new(directory.dir, "") }, effects);
             head.asked_spaces.insert(io, (ticket, directory.dir));
             spaces.insert(directory.dir, None);
-            effects.push(Effect::Io { io, op: IoOp::Space { dir: FileName::new(directory.dir, "") } });
         }
         head.spaces.insert(ticket, spaces);
     }
@@ -252,6 +269,14 @@ impl Shard {
         let booted = booted.clone();
         let directory = booted.directories.first().and_then(|dir| dir.id.clone().ok()).unwrap_or(Uuid::ZERO);
         let (mut image, is_open) = fold.clone().finish();
+        if let Some(reason) = image.features.too_new() {
+            effects.push(Effect::Failed { reason });
+            return;
+        }
+        for (name, level) in image.features.unknown() {
+            let text = format!("The cluster has {name} at level {level}, which this broker does not serve.");
+            effects.notice(Level::Warn, text);
+        }
         image.controller = self.node.node_id;
         image.epoch = booted.epoch;
         image.controller_directory = directory.0;
@@ -281,6 +306,26 @@ impl Shard {
         if let Some(Head { phase: Phase::Controlling(controller, _), .. }) = &self.head {
             let decision = controller.register(base, &incarnation);
             self.decide(now, decision, None, effects);
+        }
+        while let Some(decision) = self.controller_mut().and_then(|controller| controller.elect_own()) {
+            self.decide(now, decision, None, effects);
+        }
+    }
+
+    /// Fences the node's registration: it is about to stop.
+    pub(super) fn fence_node(&mut self, now: Now, effects: &mut Effects) {
+        if let Some(decision) = self.controller_mut().and_then(|controller| controller.fence()) {
+            self.decide(now, decision, None, effects);
+        }
+    }
+
+    /// The epoch that the node is registered with, durably.
+    pub(super) fn broker_epoch(&self) -> Option<i64> {
+        match &self.head.as_ref()?.phase {
+            Phase::Controlling(controller, _) => {
+                controller.committed().brokers.get(&self.node.node_id).map(|broker| broker.epoch)
+            }
+            Phase::Directories(_) | Phase::Opening(_) | Phase::Snapshot(..) | Phase::Loading(..) => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the shards of a node say to each other.
 
+use super::stop::Closed;
 use crate::api::message::{Call, Reply};
 use crate::effect::ShardMessage;
 use crate::ids::{LogDirIndex, Offset, Ticket};
@@ -24,6 +25,8 @@ pub(super) enum Message {
     /// A log directory has failed, and why. It comes from the shard that found it, to shard 0, and from there to the others:
     /// a directory goes offline for all of them.
     DirFailed(LogDirIndex, Arc<str>),
+    /// To shard 0, in a stop: the shard has closed its logs.
+    Closed(Closed),
 }
 
 impl Message {

@@ -17,6 +17,7 @@ mod pipeline;
 mod refusals;
 mod requests;
 mod snapshots;
+mod stop;
 mod work;
 
 pub use config::ShardConfig;
@@ -139,7 +140,9 @@ impl Shard {
             self.pump(now, effects);
         }
         self.store.tick(now, effects);
-        self.coordinators.on_timer(now);
+        if !self.is_stopping() {
+            self.coordinators.on_timer(now);
+        }
         while let Some(timer) = self.timers.pop_due(now.instant) {
             match timer {
                 Timer::Request(id, sequence) => self.request_due(now, id, sequence, effects),
@@ -153,7 +156,8 @@ impl Shard {
     /// When the shard wants a step though nothing happens.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.store.next_deadline()).chain(self.coordinators.next_deadline()).min()
+        let coordinators = if self.is_stopping() { None } else { self.coordinators.next_deadline() };
+        self.timers.next().into_iter().chain(self.store.next_deadline()).chain(coordinators).min()
     }
 
     /// Asserts the invariants of the whole state.
@@ -185,6 +189,8 @@ impl Shard {
                 IoOwner::Log => self.store.on_io(now, io, result, effects),
                 IoOwner::Directory => self.directory_io(now, io, result, effects),
             },
+            // What it would be appended for is not answered any more.
+            Event::JobDone { .. } if self.is_stopping() => {}
             Event::JobDone { job, output } => self.job_done(now, job, output, effects),
             Event::FromShard { from, message } => self.receive(now, from, Message::unwrap(message), effects),
             Event::Shutdown => self.shutdown(now, effects),
@@ -198,7 +204,9 @@ impl Shard {
                 self.receive(now, self.shard, message, effects);
             } else if let Some(event) = self.store.next_event() {
                 self.log_event(now, event, effects);
-            } else if let Some(wanted) = self.coordinators.pop(effects) {
+            } else if !self.is_stopping()
+                && let Some(wanted) = self.coordinators.pop(effects)
+            {
                 self.coordinator_wants(now, wanted, effects);
             } else {
                 return;
@@ -218,6 +226,7 @@ impl Shard {
 
     fn receive(&mut self, now: Now, from: ShardId, message: Message, effects: &mut Effects) {
         match message {
+            Message::Call(..) | Message::Boot(..) | Message::Image(_) if self.is_stopping() => {}
             Message::Call(ticket, call) => self.call(now, ticket, call, effects),
             Message::Reply(ticket, reply) => self.replied(now, ticket, reply, effects),
             Message::Boot(directories, image) => {
@@ -229,6 +238,7 @@ impl Shard {
             Message::Image(image) => self.install(now, image, effects),
             Message::Installed(end) => self.installed(now, from, end, effects),
             Message::DirFailed(dir, reason) => self.store.take_offline(dir, &reason),
+            Message::Closed(closed) => self.shard_closed(from, closed, effects),
         }
     }
 
@@ -245,25 +255,6 @@ impl Shard {
     fn hand_out(&mut self, calls: Vec<(ShardId, Ticket, Call)>) {
         for (shard, ticket, call) in calls {
             self.tell(shard, Message::Call(ticket, call));
-        }
-    }
-
-    /// Begins to stop in order: no client is served any more, and everything is made durable.
-    fn shutdown(&mut self, now: Now, effects: &mut Effects) {
-        if matches!(self.stage, Stage::Stopping | Stage::Stopped) {
-            return;
-        }
-        self.stage = Stage::Stopping;
-        let open: Vec<ConnectionId> = self.connections.iter().map(|(id, _)| id).collect();
-        open.into_iter().for_each(|id| self.connections.close(id, effects));
-        self.store.shutdown(now);
-    }
-
-    /// All logs are flushed and closed.
-    fn logs_closed(&mut self, effects: &mut Effects) {
-        if self.stage == Stage::Stopping {
-            self.stage = Stage::Stopped;
-            effects.push(Effect::Stopped);
         }
     }
 }

@@ -35,6 +35,10 @@ impl Shard {
     pub(super) fn opened(&mut self, now: Now, client: Client, effects: &mut Effects) {
         let connection = client.connection;
         self.connections.open(client, now.instant);
+        if self.is_stopping() {
+            self.connections.close(connection, effects);
+            return;
+        }
         if self.connections.len() > self.node.connections_max {
             let text = format!("A connection was refused: there are {} already", self.node.connections_max);
             effects.notice(Level::Warn, text);

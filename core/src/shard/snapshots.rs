@@ -4,7 +4,7 @@ use super::Shard;
 use super::head::{Head, Phase};
 use crate::effect::{Effect, Effects, IoOp, Level};
 use crate::event::IoResult;
-use crate::ids::{IoId, IoOwner, Offset, TopicPartition};
+use crate::ids::{Offset, TopicPartition};
 use crate::log::files::snapshot_name::SnapshotId;
 use crate::metadata::{Fold, MetadataImage};
 use crate::quorum::{Booted, SnapshotOutcome, Snapshotted};
@@ -66,6 +66,9 @@ impl Shard {
 
     /// Begins a snapshot of what is committed, where one is due, and goes on with it.
     pub(super) fn snapshot_if_due(&mut self, now: Now, effects: &mut Effects) {
+        if self.is_stopping() {
+            return;
+        }
         let Some(head) = &mut self.head else { return };
         let Phase::Controlling(controller, None) = &head.phase else { return };
         head.snapshots.begin_if_due(now.wall, controller.committed(), &head.voter);
@@ -76,6 +79,10 @@ impl Shard {
 
     /// An operation on a snapshot has ended.
     pub(super) fn snapshot_io(&mut self, now: Now, result: IoResult, effects: &mut Effects) {
+        if self.is_stopping() {
+            // What of it is not complete is removed at the next start.
+            return;
+        }
         let Some(head) = &mut self.head else { return };
         if let Phase::Snapshot(..) = head.phase {
             return self.read_snapshot(now, Some(result), effects);
@@ -104,9 +111,6 @@ impl Shard {
 
 impl Head {
     fn ask_snapshot(&mut self, op: IoOp, effects: &mut Effects) {
-        let io = IoId { owner: IoOwner::Directory, number: self.io_next };
-        self.io_next += 1;
-        self.snapshot_io = Some(io);
-        effects.push(Effect::Io { io, op });
+        self.snapshot_io = Some(self.ask(op, effects));
     }
 }

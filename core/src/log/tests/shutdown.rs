@@ -76,7 +76,7 @@ fn the_checkpoints_of_a_directory_have_what_kafka_wants() {
     world.store.advance_high_watermark(partition(0), Offset(16));
     world.store.delete_records(world.now, partition(0), Offset(7)).expect("deleted");
     close(&mut world);
-    let entries = world.store.checkpoint_entries(LogDirIndex(0));
+    let entries = world.store.checkpoint_entries(LogDirIndex(0)).expect("the directory works");
     assert_eq!(entries.len(), 1, "a log without files has no line");
     assert_eq!(entries[0].recovery_point, Offset(16));
     assert_eq!(entries[0].log_start, Some(Offset(7)));
