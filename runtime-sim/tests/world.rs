@@ -8,6 +8,7 @@ use grete_sim::client::Client;
 use grete_sim::client::operations::{self, Fetched, Producer};
 use grete_sim::disk::{DiskProfile, Profile, Survival};
 use grete_sim::draw::WorldSeed;
+use grete_sim::drive::Drive;
 use grete_sim::node::NodeIndex;
 use grete_sim::world::{World, WorldProfile};
 use std::sync::Arc;
@@ -88,4 +89,32 @@ fn the_same_seed_twice_is_the_same_run() {
     };
     assert_eq!(run(7), run(7));
     assert_ne!(run(7), run(8));
+}
+
+#[test]
+fn what_a_client_sent_before_it_closed_takes_effect() {
+    for (seed, shards) in (0..6).zip([1, 2, 4].into_iter().cycle()) {
+        let (mut world, node) = world(seed, shards);
+        let mut client = Client::connect(&mut world, node);
+        operations::create_topic(&mut world, &mut client, "orders", 3, &[]).unwrap();
+        operations::find_coordinator(&mut world, &mut client, "shop").unwrap();
+        world.run_for(Duration::from_secs(1));
+        for number in 0..10 {
+            let (partition, acks) = (number % 3, if number == 7 { -1 } else { 0 });
+            let request = operations::produce_request("orders", partition, batch(&["a"]), acks);
+            client.send_only(&mut world, &request, operations::PRODUCE_VERSION);
+        }
+        operations::send_commit(&mut world, &mut client, "shop", "orders", 0, 2);
+        let last = operations::produce_request("orders", 0, batch(&["last"]), 0);
+        client.send_only(&mut world, &last, operations::PRODUCE_VERSION);
+        world.close(client.connection());
+        world.run_for(Duration::from_secs(1));
+        world.check_invariants();
+        let mut reader = Client::connect(&mut world, node);
+        for (partition, count) in [5, 3, 3].into_iter().enumerate() {
+            let fetched = operations::fetch_all(&mut world, &mut reader, "orders", partition as i32).unwrap();
+            assert_eq!(fetched.records.len(), count, "seed {seed}, {shards} shards, partition {partition}");
+        }
+        assert_eq!(operations::committed(&mut world, &mut reader, "shop", "orders", 0), Ok(Some(2)));
+    }
 }

@@ -4,7 +4,8 @@
 //! 1. Every frame that was taken is answered, or its connection is closed.
 //! 2. What frames, answers and reads hold is charged to a budget, and given back when the answer has left or the connection
 //!    is gone; where the budget is spent, connections are not read from, and no answer with records is begun.
-//! 3. A connection under way has an entry until the runtime says that it is closed; after that nothing names it.
+//! 3. A connection has an entry until the runtime says that it is closed, and what its client sent before has taken effect;
+//!    once the runtime has said so, no effect names it.
 
 use super::pipeline::Pipeline;
 use crate::api::front::Client;
@@ -47,6 +48,8 @@ pub(crate) struct Connection {
     /// What was handed to the runtime and has not left.
     unsent: usize,
     pub(crate) closing: bool,
+    /// The runtime says that it is closed.
+    pub(crate) closed: bool,
     /// When something last happened on it.
     pub(crate) active: Instant,
 }
@@ -81,6 +84,7 @@ impl Connections {
             charged: 0,
             unsent: 0,
             closing: false,
+            closed: false,
             active: now,
             client,
         };
@@ -153,7 +157,7 @@ impl Connections {
     /// Sends an answer, if one is due, and gives back what its request is still charged.
     pub(crate) fn answer(&mut self, id: ConnectionId, frame: usize, answer: Option<Vec<Bytes>>, effects: &mut Effects) {
         if let Some(connection) = self.by_id.get_mut(&id)
-            && let Some(parts) = answer.filter(|_| !connection.closing)
+            && let Some(parts) = answer.filter(|_| !connection.closing && !connection.closed)
         {
             let length = parts.iter().map(Bytes::len).sum();
             connection.unsent += length;
@@ -186,20 +190,34 @@ impl Connections {
     pub(crate) fn close(&mut self, id: ConnectionId, effects: &mut Effects) {
         if let Some(connection) = self.by_id.get_mut(&id).filter(|connection| !connection.closing) {
             connection.closing = true;
-            effects.push(Effect::Close { connection: id });
+            if !connection.closed {
+                effects.push(Effect::Close { connection: id });
+            }
         }
     }
 
-    /// The connection is gone.
-    pub(crate) fn closed(&mut self, id: ConnectionId, effects: &mut Effects) -> Option<Connection> {
-        let connection = self.by_id.remove(&id)?;
-        self.frames.give_back(connection.charged);
-        self.answers.give_back(connection.unsent);
+    /// The runtime says that the connection is closed: all that is charged for it are the requests that have come.
+    pub(crate) fn closed(&mut self, id: ConnectionId, effects: &mut Effects) {
+        let Some(connection) = self.by_id.get_mut(&id) else { return };
+        connection.closed = true;
+        connection.announced = None;
+        let held = connection.pipeline.bytes();
+        self.frames.give_back(connection.charged - held);
+        connection.charged = held;
+        self.answers.give_back(core::mem::take(&mut connection.unsent));
         self.waiting.retain(|waiting| *waiting != id);
         self.paused.remove(&id);
         self.admit(effects);
         self.resume(effects);
-        Some(connection)
+    }
+
+    /// The requests of a connection that is closed have taken effect, or never will.
+    pub(crate) fn forget(&mut self, id: ConnectionId, effects: &mut Effects) {
+        let Some(connection) = self.by_id.remove(&id) else { return };
+        assert!(connection.closed, "the runtime still has the connection");
+        self.frames.give_back(connection.charged);
+        self.admit(effects);
+        self.resume(effects);
     }
 
     /// Reads the bodies for which there is room, first come, first served.

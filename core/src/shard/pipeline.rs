@@ -112,6 +112,16 @@ impl Pipeline {
         self.slots.iter().enumerate().filter(move |(_, slot)| open(slot)).map(|(index, _)| self.first + index as u64)
     }
 
+    /// Whether a request has begun, is not answered, and may still be overtaken: a Produce that has not taken effect.
+    pub(crate) fn is_to_be_applied(&self, sequence: Sequence) -> bool {
+        self.peek(sequence).is_some_and(|slot| slot.produce && matches!(slot.stage, Stage::Begun))
+    }
+
+    /// Whether a request has begun and is not answered.
+    pub(crate) fn is_open(&self, sequence: Sequence) -> bool {
+        self.peek(sequence).is_some_and(|slot| matches!(slot.stage, Stage::Begun | Stage::Applied))
+    }
+
     /// The number of requests under way.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
@@ -120,6 +130,11 @@ impl Pipeline {
     /// The bytes of all frames under way.
     pub(crate) fn bytes(&self) -> usize {
         self.slots.iter().map(|slot| slot.length).sum()
+    }
+
+    fn peek(&self, sequence: Sequence) -> Option<&Slot> {
+        let index = sequence.checked_sub(self.first)?;
+        self.slots.get(usize::try_from(index).ok()?)
     }
 
     fn slot(&mut self, sequence: Sequence) -> Option<&mut Slot> {

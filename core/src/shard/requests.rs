@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::connections::Announcement;
-use super::pipeline::Sequence;
+use super::pipeline::{Answer, Sequence};
 use crate::api::front::{Client, Front, Next, Refusal, Request};
 use crate::api::message::{Call, Reply};
 use crate::api::{self, Gather};
@@ -70,21 +70,62 @@ impl Shard {
         self.begin_held_back(now, effects);
     }
 
-    /// A connection is gone, and its requests with it; what they asked for elsewhere goes on.
+    /// A connection is closed. What its client sent before takes effect in its order, as with Kafka: who produces with
+    /// acks=0, commits or leaves a group need not wait for anything before it closes. There is nobody to answer.
     pub(super) fn closed(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
         self.timers.clear(&Timer::Idle(id));
+        self.connections.closed(id, effects);
+        self.held_back.retain(|(held, _)| *held != id);
         let open: Vec<Sequence> =
             self.connections.get_mut(id).map(|connection| connection.pipeline.open().collect()).unwrap_or_default();
         for sequence in open {
-            self.timers.clear(&Timer::Request(id, sequence));
-            self.parked.remove(&(id, sequence));
-            if let Some(UnderWay { mut gather, mut parts }) = self.requests.remove(&(id, sequence)) {
-                self.with_front(now, id, sequence, &mut parts, |front| gather.cancel(front));
-            }
+            self.let_go(now, id, sequence, effects);
         }
-        self.held_back.retain(|(held, _)| *held != id);
-        self.connections.closed(id, effects);
+        self.begin_requests(now, id, effects);
+        self.forget_closed(id, effects);
         self.begin_held_back(now, effects);
+    }
+
+    /// Lets a request of a closed connection go its way, which it goes without being waited for; but for a Produce that
+    /// has not taken effect, since the next one must not overtake it.
+    fn let_go(&mut self, now: Now, id: ConnectionId, sequence: Sequence, effects: &mut Effects) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let waits = connection.pipeline.is_to_be_applied(sequence) && self.requests.contains_key(&(id, sequence));
+        if waits || !connection.pipeline.is_open(sequence) {
+            return;
+        }
+        self.timers.clear(&Timer::Request(id, sequence));
+        self.parked.remove(&(id, sequence));
+        if let Some(UnderWay { mut gather, mut parts }) = self.requests.remove(&(id, sequence)) {
+            self.with_front(now, id, sequence, &mut parts, |front| gather.cancel(front));
+        }
+        self.finish(id, sequence, None, effects);
+    }
+
+    /// Notes the answer to a request, and sends the answers that may leave.
+    fn finish(&mut self, id: ConnectionId, sequence: Sequence, answer: Answer, effects: &mut Effects) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.pipeline.answered(sequence, answer);
+        }
+        while let Some(connection) = self.connections.get_mut(id)
+            && let Some((frame, answer)) = connection.pipeline.pop_answer()
+        {
+            self.connections.answer(id, frame, answer, effects);
+        }
+    }
+
+    /// Drops a closed connection once nothing of it is left to be begun or to take effect.
+    fn forget_closed(&mut self, id: ConnectionId, effects: &mut Effects) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.closed && (connection.closing || connection.pipeline.len() == 0) {
+            let open: Vec<Sequence> = connection.pipeline.open().collect();
+            for sequence in open {
+                self.timers.clear(&Timer::Request(id, sequence));
+                self.parked.remove(&(id, sequence));
+                self.requests.remove(&(id, sequence));
+            }
+            self.connections.forget(id, effects);
+        }
     }
 
     /// Begins what may begin on a connection.
@@ -93,13 +134,21 @@ impl Shard {
             && let Some(connection) = self.connections.get_mut(id)
             && let Some((sequence, frame)) = connection.pipeline.begin()
         {
+            let closed = connection.closed;
             match api::parse(frame) {
+                // Nobody is there to be shown records.
+                Ok(request) if request.holds_records() && closed => self.let_go(now, id, sequence, effects),
                 Ok(request) if request.holds_records() && !self.connections.has_room() => {
                     // It waits for the answers before it to leave; nothing else of its connection begins meanwhile.
                     self.held_back.push_back((id, sequence));
                     self.parked.insert((id, sequence), request);
                 }
-                Ok(request) => self.begin(now, id, sequence, request, effects),
+                Ok(request) => {
+                    self.begin(now, id, sequence, request, effects);
+                    if closed {
+                        self.let_go(now, id, sequence, effects);
+                    }
+                }
                 Err(reason) => self.refuse(now, id, &reason, effects),
             }
         }
@@ -216,7 +265,11 @@ impl Shard {
             Ok(Next::Wait) => return,
             Ok(Next::Applied) => {
                 connection.pipeline.applied(sequence);
+                if connection.closed {
+                    self.let_go(now, id, sequence, effects);
+                }
                 self.begin_requests(now, id, effects);
+                self.forget_closed(id, effects);
                 return;
             }
             Ok(Next::Answer(parts)) => Some(parts.into_vec()),
@@ -226,15 +279,11 @@ impl Shard {
                 return;
             }
         };
-        connection.pipeline.answered(sequence, answer);
         self.requests.remove(&(id, sequence));
         self.timers.clear(&Timer::Request(id, sequence));
-        while let Some(connection) = self.connections.get_mut(id)
-            && let Some((frame, answer)) = connection.pipeline.pop_answer()
-        {
-            self.connections.answer(id, frame, answer, effects);
-        }
+        self.finish(id, sequence, answer, effects);
         self.begin_requests(now, id, effects);
+        self.forget_closed(id, effects);
     }
 
     /// Closes a connection, and says why.
@@ -244,5 +293,6 @@ impl Shard {
             self.refusals.tell(now.instant, &format!("The connection of {peer} is closed: {reason}"), effects);
         }
         self.connections.close(id, effects);
+        self.forget_closed(id, effects);
     }
 }

@@ -309,18 +309,26 @@ pub fn commit(
     partition: i32,
     offset: i64,
 ) -> Result<(), CallError> {
+    let response = client.call(drive, &commit_request(group, topic, partition, offset), OFFSET_COMMIT_VERSION)?;
+    let answer = response.topics.first().and_then(|topic| topic.partitions.first());
+    code(answer.ok_or_else(|| wrong("no partition"))?.error_code)
+}
+
+/// As [`commit`], without waiting for the answer, which nobody takes.
+pub fn send_commit(drive: &mut impl Drive, client: &mut Client, group: &str, topic: &str, partition: i32, offset: i64) {
+    client.send_only(drive, &commit_request(group, topic, partition, offset), OFFSET_COMMIT_VERSION);
+}
+
+fn commit_request(group: &str, topic: &str, partition: i32, offset: i64) -> OffsetCommitRequest {
     let asked = OffsetCommitRequestPartition::default()
         .with_partition_index(partition)
         .with_committed_offset(offset)
         .with_committed_leader_epoch(-1);
     let topic = OffsetCommitRequestTopic::default().with_name(topic_name(topic)).with_partitions(vec![asked]);
-    let request = OffsetCommitRequest::default()
+    OffsetCommitRequest::default()
         .with_group_id(GroupId(text(group)))
         .with_generation_id_or_member_epoch(-1)
-        .with_topics(vec![topic]);
-    let response = client.call(drive, &request, OFFSET_COMMIT_VERSION)?;
-    let answer = response.topics.first().and_then(|topic| topic.partitions.first());
-    code(answer.ok_or_else(|| wrong("no partition"))?.error_code)
+        .with_topics(vec![topic])
 }
 
 /// The offset that a group has committed; `None` where it has none.
