@@ -11,3 +11,4 @@ mod filler;
 mod kafka_protocol;
 mod round_trip;
 mod table;
+mod theirs;

@@ -36,10 +36,7 @@ pub fn load(file: Option<&Path>, set: &[String]) -> Result<Given, Fatal> {
     if let Some(path) = file {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Fatal(format!("cannot read the configuration {}: {error}", path.display())))?;
-        let parsed = properties::parse(&text).map_err(|error| Fatal(format!("{}: {error}", path.display())))?;
-        for (key, value, line) in parsed {
-            values.insert(key, (value, format!("{}:{line}", path.display())));
-        }
+        values = Given::parse(&text, &path.display().to_string())?.values;
     }
     for (variable, value) in std::env::vars() {
         if let Some(key) = environment::key(&variable) {
@@ -54,6 +51,16 @@ pub fn load(file: Option<&Path>, set: &[String]) -> Result<Given, Fatal> {
 }
 
 impl Given {
+    /// Reads the text of a properties file, whose name is `source`.
+    ///
+    /// # Errors
+    /// What cannot be read, in a sentence.
+    pub fn parse(text: &str, source: &str) -> Result<Self, Fatal> {
+        let parsed = properties::parse(text).map_err(|error| Fatal(format!("{source}: {error}")))?;
+        let values = parsed.into_iter().map(|(key, value, line)| (key, (value, format!("{source}:{line}"))));
+        Ok(Self { values: values.collect() })
+    }
+
     /// Prints them, one a line.
     pub fn print(&self) {
         for (key, (value, source)) in &self.values {
