@@ -164,12 +164,7 @@ pub(crate) fn install() -> Result<PathBuf, String> {
         .nth(1)
         .and_then(|rest| rest.split('<').next())
         .ok_or("no kafka.version in the pom")?;
-    let cache = match (std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
-        (Some(cache), _) => PathBuf::from(cache),
-        (None, Some(home)) => PathBuf::from(home).join(".cache"),
-        (None, None) => return Err("neither XDG_CACHE_HOME nor HOME is set".to_owned()),
-    };
-    let libraries = cache.join("grete").join(format!("kafka-{version}"));
+    let libraries = cache()?.join(format!("kafka-{version}"));
     if libraries.join("complete").exists() {
         return Ok(libraries);
     }
@@ -185,4 +180,13 @@ pub(crate) fn install() -> Result<PathBuf, String> {
     }
     write(&libraries.join("complete"), "")?;
     Ok(libraries)
+}
+
+/// Where what is fetched is kept between runs.
+pub(crate) fn cache() -> Result<PathBuf, String> {
+    match (std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
+        (Some(cache), _) => Ok(PathBuf::from(cache).join("grete")),
+        (None, Some(home)) => Ok(PathBuf::from(home).join(".cache/grete")),
+        (None, None) => Err("neither XDG_CACHE_HOME nor HOME is set".to_owned()),
+    }
 }

@@ -1,6 +1,8 @@
 //! The project's own tasks: `cargo xtask TASK`.
 
 mod codegen;
+mod fuzz;
+mod interop;
 mod kafka;
 mod shell;
 mod test;
@@ -20,6 +22,8 @@ enum Task {
     /// Runs one node of Apache Kafka, as the comparison uses it, until standard input ends
     Kafka,
     Wirediff(wirediff::Args),
+    Interop(interop::Arguments),
+    Fuzz(fuzz::Arguments),
     /// Runs every test
     Test,
     /// Checks the rules of the house that a machine can check
@@ -31,6 +35,8 @@ fn main() -> ExitCode {
         Task::Codegen(arguments) => codegen::run(&arguments).map_err(|error| format!("{error:#}")),
         Task::Kafka => kafka::run_until_end_of_input(),
         Task::Wirediff(args) => wirediff::run(&args),
+        Task::Interop(arguments) => interop::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Test => test::all(),
         Task::Tidy => tidy::run(),
     };
