@@ -163,6 +163,7 @@ proptest! {
                 leader_epoch: LeaderEpoch(epoch),
                 leader: leader.map(NodeId),
                 voted: candidate.map(|candidate| Vote { candidate: NodeId(candidate), directory: in_v1 }),
+                grete_since: leader.map(LeaderEpoch),
                 version,
             };
             prop_assert_eq!(QuorumState::decode(state.encode().as_bytes()), Ok(state));

@@ -48,6 +48,8 @@ pub(super) struct Ends {
     is_first: bool,
     /// Calls that wait until the start of a log is recorded.
     deletions: Vec<(TopicPartition, Offset)>,
+    /// Logs that were opened by what another broker says of them, until they are recorded here.
+    unproven: BTreeSet<TopicPartition>,
 }
 
 /// The file as this incarnation has written it.
@@ -89,6 +91,17 @@ impl Ends {
         self.due = Some(self.due.map_or(latest, |due| due.min(latest)));
     }
 
+    /// Notes a log that no file of ours speaks of: it is recorded as soon as can be.
+    pub(super) fn note_unproven(&mut self, partition: TopicPartition) {
+        self.unproven.insert(partition);
+        self.note(partition, Instant(0));
+    }
+
+    /// Whether a file of ours speaks of all logs that were opened.
+    pub(super) fn is_proven(&self) -> bool {
+        self.unproven.is_empty()
+    }
+
     /// Notes bytes that a recovery would have to read again.
     pub(super) const fn note_bytes(&mut self, bytes: u64) {
         self.debt += bytes;
@@ -112,6 +125,7 @@ impl Ends {
     pub(super) fn forget(&mut self, partition: TopicPartition, unrecorded_bytes: u64) {
         self.found.remove(&partition);
         self.unrecorded.remove(&partition);
+        self.unproven.remove(&partition);
         self.debt -= unrecorded_bytes;
         self.deletions.retain(|(other, _)| *other != partition);
     }
@@ -233,9 +247,10 @@ impl LogStore {
         let shard = self.config.shard;
         let dir = &mut self.dirs[index];
         let Some(mut capture) = dir.ends.captured.take() else { return };
+        let since = self.since.expect("no round begins before it is known since when only Grete writes here");
         let file = FileName::new(dir.index, &names::flushed_ends(shard));
         if capture.whole {
-            let content = Bytes::from(ends_file::encode_whole(&capture.entries));
+            let content = Bytes::from(ends_file::encode_whole(since, &capture.entries));
             let bytes = content.len() as u64;
             dir.ends.file = EndsFile::Written { whole_bytes: bytes, bytes };
             capture.outstanding = 1;
@@ -245,7 +260,7 @@ impl LogStore {
             return;
         }
         let EndsFile::Written { bytes, .. } = &mut dir.ends.file else { panic!("changes follow a whole") };
-        let content = Bytes::from(ends_file::encode_changes(&capture.entries));
+        let content = Bytes::from(ends_file::encode_changes(since, &capture.entries));
         let position = FilePosition(*bytes);
         *bytes += content.len() as u64;
         capture.outstanding = 2;
@@ -275,6 +290,7 @@ impl LogStore {
                 }
                 !done
             });
+            ends.unproven.remove(&entry.partition);
             if let Some(log) = self.logs.get_mut(&entry.partition) {
                 log.recorded_start = log.recorded_start.max(entry.log_start);
             }

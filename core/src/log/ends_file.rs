@@ -1,13 +1,14 @@
 //! `grete-flushed-<shard>`: how far the logs in a directory are known to be durable. This file is Grete's own.
 //!
 //! ```text
-//! 0   8 bytes  "GRETEND1"
+//! 0   8 bytes  "GRETEND2"
 //! 8   frames, one behind the other:
 //! +0  u32      length of the body
 //! +4  u32      CRC-32C of the body
 //! +8  body:
 //!     u8       1 = these are all entries, what came before does not count; 2 = these changed
-//!     u32      number of entries, each of 92 bytes and its producers:
+//!     i32      the epoch since which only Grete has written to the directory, as `quorum-state` has it
+//!     u32      number of entries, each of 80 bytes and its producers:
 //!     16 bytes   topic id
 //!     i32        partition
 //!     i64        log start offset
@@ -21,15 +22,17 @@
 //!                changed (2), but for this: a producer has an entry for each batch that it may repeat, oldest first
 //! ```
 //! Big-endian. The first frame has all entries. A frame that is cut short or whose checksum does not fit ends the file:
-//! it was being written when the power went, and says nothing that was acknowledged.
+//! it was being written when the power went, and says nothing that was acknowledged. The digit is the format's version.
 
 use super::files::crc32c;
 use super::files::producer_snapshot::{self, ProducerEntry};
-use crate::ids::{FilePosition, Offset, PartitionIndex, ProducerId, Timestamp, TopicId, TopicPartition};
+use crate::ids::{FilePosition, LeaderEpoch, Offset, PartitionIndex, ProducerId, Timestamp, TopicId, TopicPartition};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-const MAGIC: &[u8; 8] = b"GRETEND1";
+const MAGIC: &[u8; 8] = b"GRETEND2";
+/// What the files of all versions begin with.
+const MAGIC_ANY: &[u8] = b"GRETEND";
 const ALL: u8 = 1;
 const CHANGES: u8 = 2;
 
@@ -51,22 +54,40 @@ pub(super) struct EndEntry {
     pub(super) producers: Vec<ProducerEntry>,
 }
 
+/// What a file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FlushedEnds {
+    /// The epoch since which only Grete has written to the directory. Where that is not so any more, the entries say nothing.
+    pub(super) since: LeaderEpoch,
+    pub(super) entries: BTreeMap<TopicPartition, EndEntry>,
+}
+
+/// Why a file says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EndsError {
+    /// It is of a version that is not known yet.
+    Newer,
+    /// It is damaged, or of a version from before the first release.
+    Unreadable,
+}
+
 /// A file with these entries and no others.
-pub(super) fn encode_whole(entries: &[EndEntry]) -> Vec<u8> {
+pub(super) fn encode_whole(since: LeaderEpoch, entries: &[EndEntry]) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
-    frame(ALL, entries, &mut bytes);
+    frame(ALL, since, entries, &mut bytes);
     bytes
 }
 
 /// What to append to a file so that these entries take the place of those that it has for the same logs.
-pub(super) fn encode_changes(entries: &[EndEntry]) -> Vec<u8> {
+pub(super) fn encode_changes(since: LeaderEpoch, entries: &[EndEntry]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    frame(CHANGES, entries, &mut bytes);
+    frame(CHANGES, since, entries, &mut bytes);
     bytes
 }
 
-fn frame(kind: u8, entries: &[EndEntry], bytes: &mut Vec<u8>) {
+fn frame(kind: u8, since: LeaderEpoch, entries: &[EndEntry], bytes: &mut Vec<u8>) {
     let mut body = alloc::vec![kind];
+    body.extend_from_slice(&since.0.to_be_bytes());
     body.extend_from_slice(&(entries.len() as u32).to_be_bytes());
     entries.iter().for_each(|entry| entry.encode(&mut body));
     bytes.extend_from_slice(&(body.len() as u32).to_be_bytes());
@@ -74,12 +95,16 @@ fn frame(kind: u8, entries: &[EndEntry], bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&body);
 }
 
-/// What a file says up to the first frame that is not whole. `None` where it says nothing.
-pub(super) fn decode(bytes: &[u8]) -> Option<BTreeMap<TopicPartition, EndEntry>> {
-    let mut rest = bytes.strip_prefix(MAGIC)?;
-    let mut entries: Option<BTreeMap<TopicPartition, EndEntry>> = None;
-    while let Some((kind, changed)) = decode_frame(&mut rest) {
-        let mut all = entries.take().unwrap_or_default();
+/// What a file says up to the first frame that is not whole.
+pub(super) fn decode(bytes: &[u8]) -> Result<FlushedEnds, EndsError> {
+    let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
+        let version = bytes.strip_prefix(MAGIC_ANY).and_then(|rest| rest.first());
+        let newer = version.is_some_and(|version| MAGIC.last().is_some_and(|known| version > known));
+        return Err(if newer { EndsError::Newer } else { EndsError::Unreadable });
+    };
+    let mut ends: Option<FlushedEnds> = None;
+    while let Some((kind, since, changed)) = decode_frame(&mut rest) {
+        let mut all = ends.take().map(|ends| ends.entries).unwrap_or_default();
         match kind {
             FrameKind::All => all.clear(),
             FrameKind::Changes => {}
@@ -90,9 +115,9 @@ pub(super) fn decode(bytes: &[u8]) -> Option<BTreeMap<TopicPartition, EndEntry>>
             }
             all.insert(entry.partition, entry);
         }
-        entries = Some(all);
+        ends = Some(FlushedEnds { since, entries: all });
     }
-    entries
+    ends.ok_or(EndsError::Unreadable)
 }
 
 enum FrameKind {
@@ -100,7 +125,7 @@ enum FrameKind {
     Changes,
 }
 
-fn decode_frame(rest: &mut &[u8]) -> Option<(FrameKind, Vec<EndEntry>)> {
+fn decode_frame(rest: &mut &[u8]) -> Option<(FrameKind, LeaderEpoch, Vec<EndEntry>)> {
     let length = u32::from_be_bytes(take(rest)?);
     let checksum = u32::from_be_bytes(take(rest)?);
     let (mut body, behind) = rest.split_at_checked(usize::try_from(length).ok()?)?;
@@ -112,13 +137,14 @@ fn decode_frame(rest: &mut &[u8]) -> Option<(FrameKind, Vec<EndEntry>)> {
         [CHANGES] => FrameKind::Changes,
         _ => return None,
     };
+    let since = LeaderEpoch(i32::from_be_bytes(take(&mut body)?));
     let count = u32::from_be_bytes(take(&mut body)?);
     let mut entries = Vec::new();
     for _ in 0..count {
         entries.push(EndEntry::decode(&mut body)?);
     }
     *rest = behind;
-    body.is_empty().then_some((kind, entries))
+    body.is_empty().then_some((kind, since, entries))
 }
 
 /// What is known of producers, with what has changed: all that is said of one takes the place of what was.
@@ -189,6 +215,8 @@ mod tests {
     use super::*;
     use crate::ids::ProducerEpoch;
 
+    const SINCE: LeaderEpoch = LeaderEpoch(4);
+
     fn entry(partition: i32, flushed_end: i64, producers: &[i64]) -> EndEntry {
         let producer = |&id: &i64| ProducerEntry {
             producer: ProducerId(id),
@@ -213,29 +241,41 @@ mod tests {
     }
 
     fn ends(bytes: &[u8]) -> Vec<(i64, Vec<i64>)> {
-        let entries = decode(bytes).unwrap_or_default();
+        let entries = decode(bytes).map(|ends| ends.entries).unwrap_or_default();
         let producers = |entry: &EndEntry| entry.producers.iter().map(|producer| producer.producer.0).collect();
         entries.values().map(|entry| (entry.flushed_end.0, producers(entry))).collect()
     }
 
     #[test]
     fn changes_take_the_place_of_what_was_there() {
-        let mut bytes = encode_whole(&[entry(0, 10, &[1, 2]), entry(1, 20, &[])]);
-        bytes.extend(encode_changes(&[entry(0, 15, &[2, 3]), entry(2, 30, &[])]));
+        let mut bytes = encode_whole(SINCE, &[entry(0, 10, &[1, 2]), entry(1, 20, &[])]);
+        bytes.extend(encode_changes(SINCE, &[entry(0, 15, &[2, 3]), entry(2, 30, &[])]));
         assert_eq!(ends(&bytes), [(15, alloc::vec![1, 2, 3]), (20, alloc::vec![]), (30, alloc::vec![])]);
-        assert_eq!(decode(&encode_whole(&[entry(4, 9, &[1])])).unwrap().into_values().next(), Some(entry(4, 9, &[1])));
-        bytes.extend(encode_whole(&[entry(7, 70, &[])])[MAGIC.len()..].iter());
+        let one = decode(&encode_whole(SINCE, &[entry(4, 9, &[1])])).expect("a whole file");
+        assert_eq!((one.since, one.entries.into_values().next()), (SINCE, Some(entry(4, 9, &[1]))));
+        bytes.extend(encode_whole(SINCE, &[entry(7, 70, &[])])[MAGIC.len()..].iter());
         assert_eq!(ends(&bytes), [(70, alloc::vec![])], "all entries are all");
     }
 
     #[test]
+    fn versions_are_told_apart() {
+        let mut bytes = encode_whole(SINCE, &[]);
+        for (version, error) in [(b'1', EndsError::Unreadable), (b'3', EndsError::Newer), (b'9', EndsError::Newer)] {
+            bytes[7] = version;
+            assert_eq!(decode(&bytes), Err(error));
+        }
+        assert_eq!(decode(b"GRETEND"), Err(EndsError::Unreadable));
+        assert_eq!(decode(b"something"), Err(EndsError::Unreadable));
+    }
+
+    #[test]
     fn a_torn_frame_ends_the_file() {
-        let whole = encode_whole(&[entry(0, 10, &[1])]);
-        let changes = encode_changes(&[entry(0, 15, &[1])]);
+        let whole = encode_whole(SINCE, &[entry(0, 10, &[1])]);
+        let changes = encode_changes(SINCE, &[entry(0, 15, &[1])]);
         let file = [&whole[..], &changes].concat();
         for length in 0..file.len() {
-            let expected = if length < whole.len() { None } else { Some(10) };
-            let found = decode(&file[..length]).map(|entries| entries.values().next().unwrap().flushed_end.0);
+            let expected = if length < whole.len() { Err(EndsError::Unreadable) } else { Ok(10) };
+            let found = decode(&file[..length]).map(|ends| ends.entries.values().next().unwrap().flushed_end.0);
             assert_eq!(found, expected, "{length} bytes are left");
         }
         for byte in whole.len()..file.len() {

@@ -2,8 +2,9 @@
 
 use super::files::segment_name::SegmentFile;
 use super::outcome::ReadTicket;
+use super::recovery::BootFile;
 use crate::effect::{Effect, Effects, IoOp};
-use crate::ids::{FileName, IoId, IoOwner, LogDirIndex, Offset, ShardId, TopicPartition};
+use crate::ids::{FileName, IoId, IoOwner, LogDirIndex, Offset, TopicPartition};
 use alloc::collections::BTreeMap;
 
 /// What an operation is for.
@@ -40,8 +41,8 @@ pub(super) enum Purpose {
     Remove(FileName),
     /// Anything that nothing follows: a sync, a write to an index, a removal.
     Step,
-    /// Reads a flushed-ends file at boot.
-    ReadEnds(ShardId),
+    /// Reads a file of a whole directory at boot.
+    ReadBoot(BootFile),
     /// Reads for the recovery of a log.
     Recover(TopicPartition),
     /// Reads a piece of a log for a reader.

@@ -13,7 +13,7 @@ use super::shutdown::Closing;
 use super::tail::TailBudget;
 use crate::effect::Effects;
 use crate::event::{FoundFiles, IoError, IoErrorKind, IoResult};
-use crate::ids::{IoId, LogDirIndex, Offset, TopicPartition};
+use crate::ids::{IoId, LeaderEpoch, LogDirIndex, Offset, TopicPartition};
 use crate::time::{Instant, Now};
 use crate::timer::Timers;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -24,6 +24,8 @@ use alloc::vec::Vec;
 #[derive(Clone, Debug)]
 pub struct LogStore {
     pub(super) config: LogStoreConfig,
+    /// The epoch since which only Grete has written to the directories, once it is known.
+    pub(super) since: Option<LeaderEpoch>,
     pub(super) dirs: Vec<Dir>,
     pub(super) logs: BTreeMap<TopicPartition, Log>,
     pub(super) io: IoTable,
@@ -40,11 +42,13 @@ pub struct LogStore {
 }
 
 impl LogStore {
-    /// The logs of a shard on a node whose directories hold these files. No log is open yet.
+    /// The logs of a shard on a node whose directories hold these files. No log is open yet, and none opens before
+    /// [`start`](Self::start).
     pub fn boot(config: LogStoreConfig, found: &FoundFiles, now: Now, effects: &mut Effects) -> Self {
         let tail = TailBudget::new(config.tail_bytes_max);
         let mut store = Self {
             config,
+            since: None,
             dirs: found.dirs.iter().map(|dir| Dir::new(dir.dir, dir.path.clone())).collect(),
             logs: BTreeMap::new(),
             io: IoTable::default(),
@@ -66,6 +70,23 @@ impl LogStore {
             }
         }
         store
+    }
+
+    /// Says since which epoch only Grete has written to the directories, and which of them were left in order by whoever used
+    /// them last. What flushed-ends files of other epochs say does not count.
+    pub fn start(&mut self, now: Now, since: LeaderEpoch, clean: &[LogDirIndex], effects: &mut Effects) {
+        assert!(self.since.is_none(), "a store is started once");
+        self.since = Some(since);
+        for index in 0..self.dirs.len() {
+            self.dirs[index].boot.start(clean.contains(&LogDirIndex(index as u16)));
+            self.end_boot(index, now, effects);
+        }
+    }
+
+    /// Whether all logs that are open are recorded, so that nothing rests on the files of another broker any more.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.dirs.iter().all(|dir| dir.offline || dir.ends.is_proven())
     }
 
     /// Opens the log of a partition in a directory. A log that has no files is open at once, and gets files with its first
@@ -109,15 +130,15 @@ impl LogStore {
             Purpose::ReadIndex { partition, base, kind } => {
                 return self.index_read(partition, base, kind, result, effects);
             }
-            Purpose::ReadEnds(shard) if !self.dirs[index].offline => {
-                return self.ends_read(asked.dir, shard, now, result, effects);
+            Purpose::ReadBoot(file) if !self.dirs[index].offline => {
+                return self.boot_read(asked.dir, file, now, result, effects);
             }
             Purpose::Recover(partition) if !self.dirs[index].offline => {
                 self.recovery_read(partition, now, result, effects);
                 return self.next_recoveries(now, effects);
             }
             Purpose::Remove(ref file) => return self.removed(file, result, effects),
-            Purpose::ReadEnds(_)
+            Purpose::ReadBoot(_)
             | Purpose::Recover(_)
             | Purpose::MakeHome(_)
             | Purpose::Create(_)
@@ -148,7 +169,7 @@ impl LogStore {
             Purpose::RecordEnds => self.ends_written(asked.dir, now, effects),
             Purpose::Step => {}
             Purpose::Remove(_)
-            | Purpose::ReadEnds(_)
+            | Purpose::ReadBoot(_)
             | Purpose::Recover(_)
             | Purpose::ReadLog(_)
             | Purpose::ReadIndex { .. } => {

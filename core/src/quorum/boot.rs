@@ -36,6 +36,8 @@ pub struct Boot {
     dirs: Vec<Dir>,
     cluster_id: Option<String>,
     epoch: i32,
+    /// Since when only Grete has led.
+    since: Option<LeaderEpoch>,
     steps: VecDeque<Step>,
     replacing: Option<Replace>,
     reading: Option<Step>,
@@ -85,6 +87,8 @@ pub struct Booted {
     pub directories: Vec<Directory>,
     /// The epoch in which this node leads the metadata log.
     pub epoch: i32,
+    /// The epoch since which only Grete has led here, and written to the directories.
+    pub since: LeaderEpoch,
 }
 
 /// A log directory.
@@ -96,6 +100,8 @@ pub struct Directory {
     pub path: String,
     /// Its id, or why it cannot be used.
     pub id: Result<Uuid, String>,
+    /// Whether it was left in order by whoever used it last.
+    pub clean: bool,
 }
 
 impl Boot {
@@ -151,6 +157,7 @@ impl Boot {
             dirs,
             cluster_id,
             epoch: 0,
+            since: None,
             steps,
             replacing: None,
             reading: None,
@@ -225,7 +232,9 @@ impl Boot {
                 // The voters are in the first snapshot, so that this is the version that goes with them.
                 let version = quorum_state::Version::V1;
                 let leader_epoch = LeaderEpoch(self.epoch);
-                let state = QuorumState { leader_epoch, leader: Some(self.node), voted: None, version };
+                let grete_since = Some(*self.since.get_or_insert(leader_epoch));
+                let leader = Some(self.node);
+                let state = QuorumState { leader_epoch, leader, voted: None, grete_since, version };
                 self.replace(0, QUORUM_STATE, state.encode().into())
             }
         }
@@ -275,6 +284,7 @@ impl Boot {
             Step::ReadQuorumState => {
                 let state = QuorumState::decode(bytes).map_err(|error| format!("{QUORUM_STATE}: {error}"))?;
                 self.epoch = state.leader_epoch.0;
+                self.since = state.grete_since;
                 Ok(())
             }
             Step::WriteMeta(_)
@@ -300,11 +310,13 @@ impl Boot {
                 (Some(reason), _) => Err(reason.clone()),
                 (None, id) => Ok(id.unwrap_or(Uuid::ZERO)),
             },
+            clean: dir.has(clean_shutdown::NAME),
         });
         BootOutcome::Done(Booted {
             cluster_id: self.cluster_id.clone().unwrap_or_default(),
             directories: directories.collect(),
             epoch: self.epoch,
+            since: self.since.unwrap_or(LeaderEpoch(self.epoch)),
         })
     }
 

@@ -7,7 +7,7 @@ use crate::api;
 use crate::api::message::{ControllerCall, Reply};
 use crate::controller::{Controller, Decided, Decision, Incarnation, PRODUCER_ID_BLOCK};
 use crate::effect::{Effect, Effects, IoOp, Level};
-use crate::event::{FoundFiles, IoOutput, IoResult};
+use crate::event::{FoundDir, FoundFiles, IoOutput, IoResult};
 use crate::ids::{FileName, IoId, IoOwner, LeaderEpoch, LogDirIndex, Offset, ShardId, Ticket, TopicPartition};
 use crate::log::{LogConfig, ReadError, ReadTicket, Records};
 use crate::metadata::{Endpoint, Fold, MetadataImage};
@@ -20,7 +20,7 @@ use crate::replica::{Loaded, Loader, OwnAppend};
 use crate::rng::{Purpose, Seed};
 use crate::time::Now;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -46,19 +46,38 @@ pub(super) struct Head {
     producer_ids: ProducerIds,
     /// Questions for the space of directories that wait for the disk.
     spaces: BTreeMap<Ticket, Spaces>,
-    asked_spaces: BTreeMap<IoId, (Ticket, LogDirIndex)>,
-    /// Counts the operations asked for after the boot.
+    /// The operations under way that were asked for after the boot, and what counts them.
+    asked: BTreeMap<IoId, Asked>,
     io_next: u64,
     appends: u64,
     pub(super) snapshots: Snapshots,
-    /// The operation on a snapshot that is under way.
-    pub(super) snapshot_io: Option<IoId>,
     /// This node, as a snapshot names it.
     pub(super) voter: VoterSelf,
+    /// Since when only Grete has written to the directories.
+    since: LeaderEpoch,
+    /// Kafka's checkpoints as they were found.
+    pub(super) checkpoints: Vec<FileName>,
+    /// The shards that serve.
+    pub(super) serving: BTreeSet<ShardId>,
     /// The shards that have closed their logs.
     pub(super) closed: BTreeMap<ShardId, Closed>,
     /// How far the directories are with being closed.
     pub(super) stop: Option<Stop>,
+}
+
+/// What an operation on what belongs to a whole directory is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A step with snapshots.
+    Snapshot,
+    /// The space of a directory.
+    Space(Ticket, LogDirIndex),
+    /// Removing a checkpoint that does not hold any more.
+    Checkpoint(LogDirIndex),
+    /// Making names durable that nothing waits for.
+    Names,
+    /// A step of the stop.
+    Stop,
 }
 
 type Spaces = BTreeMap<LogDirIndex, Option<Result<(u64, u64), ErrorCode>>>;
@@ -106,23 +125,45 @@ impl Head {
             answers: VecDeque::new(),
             producer_ids: ProducerIds::default(),
             spaces: BTreeMap::new(),
-            asked_spaces: BTreeMap::new(),
+            asked: BTreeMap::new(),
             io_next: IO_AFTER_BOOT,
             appends: 0,
             snapshots: Snapshots::new(found.dirs.first(), node.metadata_snapshot_bytes),
-            snapshot_io: None,
             voter,
+            since: LeaderEpoch(0),
+            checkpoints: found_checkpoints(found),
+            serving: BTreeSet::new(),
             closed: BTreeMap::new(),
             stop: None,
         }
     }
 
     /// Asks for an operation on what belongs to a whole directory.
-    pub(super) fn ask(&mut self, op: IoOp, effects: &mut Effects) -> IoId {
+    pub(super) fn ask(&mut self, asked: Asked, op: IoOp, effects: &mut Effects) {
         let io = IoId { owner: IoOwner::Directory, number: self.io_next };
         self.io_next += 1;
+        self.asked.insert(io, asked);
         effects.push(Effect::Io { io, op });
-        io
+    }
+
+    /// A shard serves. When all do, Kafka's checkpoints go: they would not hold for what is written from now on, least of all
+    /// for a topic that is deleted and created again, and a Kafka that starts after a crash would go by them.
+    pub(super) fn shard_serves(&mut self, shard: ShardId, effects: &mut Effects) {
+        self.serving.insert(shard);
+        if self.serving.len() == self.installed.len() {
+            for file in core::mem::take(&mut self.checkpoints) {
+                self.ask(Asked::Checkpoint(file.dir), IoOp::Remove { file }, effects);
+            }
+        }
+    }
+
+    fn checkpoint_removed(&mut self, dir: LogDirIndex, result: &IoResult, effects: &mut Effects) {
+        if let Err(error) = result {
+            effects.notice(Level::Warn, format!("A checkpoint of Kafka's could not be removed: {}.", error.message));
+        }
+        if !self.asked.values().any(|asked| *asked == Asked::Checkpoint(dir)) {
+            self.ask(Asked::Names, IoOp::SyncDir { dir: FileName::new(dir, "") }, effects);
+        }
     }
 
     pub(super) fn check_invariants(&self) {
@@ -136,17 +177,14 @@ impl Shard {
     /// An operation on a directory's own files has ended.
     pub(super) fn directory_io(&mut self, now: Now, io: IoId, result: IoResult, effects: &mut Effects) {
         let Some(head) = &mut self.head else { return };
-        if head.snapshot_io.take_if(|asked| *asked == io).is_some() {
-            self.snapshot_io(now, result, effects);
-            return;
-        }
-        let Some((ticket, dir)) = head.asked_spaces.remove(&io) else {
-            if head.stop.is_some() {
-                self.advance_stop(Some(result), effects);
-            } else {
-                self.advance_boot(now, Some(result), effects);
-            }
-            return;
+        let (ticket, dir) = match head.asked.remove(&io) {
+            // The boot of the directories counts its own operations.
+            None => return self.advance_boot(now, Some(result), effects),
+            Some(Asked::Snapshot) => return self.snapshot_io(now, result, effects),
+            Some(Asked::Stop) => return self.advance_stop(Some(result), effects),
+            Some(Asked::Checkpoint(dir)) => return head.checkpoint_removed(dir, &result, effects),
+            Some(Asked::Names) => return,
+            Some(Asked::Space(ticket, dir)) => (ticket, dir),
         };
         let space = match result {
             Ok(IoOutput::Space { total_bytes, usable_bytes }) => Ok((total_bytes, usable_bytes)),
@@ -172,8 +210,8 @@ impl Shard {
                 spaces.insert(directory.dir, Some(Err(ErrorCode::KafkaStorageError)));
                 continue;
             }
-            let io = head.ask(IoOp::Space { dir: FileName::new(directory.dir, "") }, effects);
-            head.asked_spaces.insert(io, (ticket, directory.dir));
+            let space = IoOp::Space { dir: FileName::new(directory.dir, "") };
+            head.ask(Asked::Space(ticket, directory.dir), space, effects);
             spaces.insert(directory.dir, None);
         }
         head.spaces.insert(ticket, spaces);
@@ -191,6 +229,7 @@ impl Shard {
                 let config = LogConfig { retention_ms: -1, retention_bytes: -1, segment_bytes, ..LogConfig::default() };
                 let config = Arc::new(config);
                 let partition = TopicPartition::CLUSTER_METADATA;
+                self.start_store(now, booted.since, &booted.directories, effects);
                 self.store.open(now, partition, METADATA_TOPIC, LogDirIndex(0), config.clone(), effects);
                 self.replicas.lead(partition, LeaderEpoch(booted.epoch), config);
                 let open = self.is_settled(partition);
@@ -291,6 +330,7 @@ impl Shard {
             rack: self.node.rack.clone(),
             log_dirs: for_partitions.filter_map(|directory| directory.id.clone().ok()).collect(),
         };
+        head.since = booted.since;
         head.phase = Phase::Controlling(controller, Some(booted.directories));
         self.append_metadata(now, batch, effects);
         if is_open {
@@ -438,7 +478,7 @@ impl Shard {
         let Some((image, answers)) = controller.committed_to(end) else { return };
         head.answers.push_back((image.end, answers));
         let message = match directories.take_if(|_| controller.is_settled()) {
-            Some(directories) => Message::Boot(Arc::new(directories), image),
+            Some(directories) => Message::Boot(Arc::new(directories), image, head.since),
             None if directories.is_some() => return,
             None => Message::Image(image),
         };
@@ -496,6 +536,18 @@ impl Shard {
             effects.push(Effect::Failed { reason });
         }
     }
+}
+
+/// Kafka's checkpoints in the directories.
+fn found_checkpoints(found: &FoundFiles) -> Vec<FileName> {
+    use crate::log::files::offset_checkpoint::{CLEANER, LOG_START, RECOVERY_POINT, REPLICATION};
+    let is_one = |path: &str| [RECOVERY_POINT, REPLICATION, LOG_START, CLEANER].contains(&path);
+    let of = |dir: &FoundDir| {
+        let entries = dir.entries.as_deref().unwrap_or_default().iter();
+        let files = entries.filter(|entry| is_one(&entry.path)).map(|entry| FileName::new(dir.dir, &entry.path));
+        files.collect::<Vec<_>>()
+    };
+    found.dirs.iter().flat_map(of).collect()
 }
 
 /// Applies what was read of the metadata log.

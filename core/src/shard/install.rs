@@ -3,8 +3,9 @@
 use super::message::Message;
 use super::{Shard, Stage};
 use crate::effect::{Effect, Effects};
-use crate::ids::{LogDirIndex, PartitionIndex, ShardId, TopicPartition};
+use crate::ids::{LeaderEpoch, LogDirIndex, PartitionIndex, ShardId, TopicPartition};
 use crate::metadata::{MetadataImage, OFFSETS_TOPIC, PartitionImage, TopicImage};
+use crate::quorum::Directory;
 use crate::time::Now;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
@@ -142,11 +143,25 @@ impl Shard {
         self.store.strays(now, &known, effects);
     }
 
-    /// Serves, once all logs are open.
+    /// Tells the logs what the boot of the directories has found out.
+    pub(super) fn start_store(
+        &mut self,
+        now: Now,
+        since: LeaderEpoch,
+        directories: &[Directory],
+        effects: &mut Effects,
+    ) {
+        let clean = directories.iter().filter(|directory| directory.clean).map(|directory| directory.dir);
+        self.store.start(now, since, &clean.collect::<Vec<_>>(), effects);
+    }
+
+    /// Serves, once all logs are open and recorded in a file of ours.
     pub(super) fn opened_logs(&mut self, now: Now, effects: &mut Effects) {
-        if matches!(&self.stage, Stage::Opening(waiting) if waiting.is_empty()) {
+        let open = matches!(&self.stage, Stage::Opening(waiting) if waiting.is_empty());
+        if open && self.store.is_proven() {
             self.stage = Stage::Serving;
             self.put_strays_aside(now, effects);
+            self.tell(ShardId(0), Message::Serving);
             effects.push(Effect::Ready);
         }
     }

@@ -3,7 +3,7 @@
 use super::stop::Closed;
 use crate::api::message::{Call, Reply};
 use crate::effect::ShardMessage;
-use crate::ids::{LogDirIndex, Offset, Ticket};
+use crate::ids::{LeaderEpoch, LogDirIndex, Offset, Ticket};
 use crate::metadata::MetadataImage;
 use crate::quorum::Directory;
 use alloc::sync::Arc;
@@ -17,7 +17,10 @@ pub(super) enum Message {
     /// It is done.
     Reply(Ticket, Reply),
     /// From shard 0: the directories are ready. Open what is yours of this image, and serve.
-    Boot(Arc<Vec<Directory>>, Arc<MetadataImage>),
+    /// Since the epoch only Grete has written to the directories.
+    Boot(Arc<Vec<Directory>>, Arc<MetadataImage>, LeaderEpoch),
+    /// To shard 0: the shard serves.
+    Serving,
     /// From shard 0: this is the metadata now.
     Image(Arc<MetadataImage>),
     /// To shard 0: the metadata up to this offset is what the shard goes by.

@@ -219,6 +219,8 @@ impl Shard {
         self.pump(now, effects);
         self.store.end_step(now, effects);
         self.pump(now, effects);
+        self.opened_logs(now, effects);
+        self.pump(now, effects);
         for (to, message) in self.outbox.drain(..) {
             effects.push(Effect::ToShard { to, message: message.wrap() });
         }
@@ -229,13 +231,21 @@ impl Shard {
             Message::Call(..) | Message::Boot(..) | Message::Image(_) if self.is_stopping() => {}
             Message::Call(ticket, call) => self.call(now, ticket, call, effects),
             Message::Reply(ticket, reply) => self.replied(now, ticket, reply, effects),
-            Message::Boot(directories, image) => {
+            Message::Boot(directories, image, since) => {
+                if self.head.is_none() {
+                    self.start_store(now, since, &directories, effects);
+                }
                 self.directories = directories;
                 self.stage = Stage::Opening(BTreeSet::new());
                 self.install(now, image, effects);
                 self.opened_logs(now, effects);
             }
             Message::Image(image) => self.install(now, image, effects),
+            Message::Serving => {
+                if let Some(head) = &mut self.head {
+                    head.shard_serves(from, effects);
+                }
+            }
             Message::Installed(end) => self.installed(now, from, end, effects),
             Message::DirFailed(dir, reason) => self.store.take_offline(dir, &reason),
             Message::Closed(closed) => self.shard_closed(from, closed, effects),

@@ -1,8 +1,8 @@
 //! Snapshots of the metadata: one is read before the metadata log, and new ones are written as the log grows.
 
 use super::Shard;
-use super::head::{Head, Phase};
-use crate::effect::{Effect, Effects, IoOp, Level};
+use super::head::{Asked, Phase};
+use crate::effect::{Effect, Effects, Level};
 use crate::event::IoResult;
 use crate::ids::{Offset, TopicPartition};
 use crate::log::files::snapshot_name::SnapshotId;
@@ -19,7 +19,7 @@ impl Shard {
         let Some(head) = &mut self.head else { return };
         let Phase::Snapshot(booted, reader) = &mut head.phase else { return };
         match reader.advance(completed, effects) {
-            SnapshotOutcome::Ask(op) => head.ask_snapshot(op, effects),
+            SnapshotOutcome::Ask(op) => head.ask(Asked::Snapshot, op, effects),
             SnapshotOutcome::Loaded(id, image, damaged) => {
                 let booted = booted.clone();
                 head.snapshots.set_aside(&damaged);
@@ -73,7 +73,7 @@ impl Shard {
         let Phase::Controlling(controller, None) = &head.phase else { return };
         head.snapshots.begin_if_due(now.wall, controller.committed(), &head.voter);
         if let Some(op) = head.snapshots.next_op() {
-            head.ask_snapshot(op, effects);
+            head.ask(Asked::Snapshot, op, effects);
         }
     }
 
@@ -106,11 +106,5 @@ impl Shard {
             }
         }
         self.snapshot_if_due(now, effects);
-    }
-}
-
-impl Head {
-    fn ask_snapshot(&mut self, op: IoOp, effects: &mut Effects) {
-        self.snapshot_io = Some(self.ask(op, effects));
     }
 }

@@ -10,6 +10,7 @@
 //!    asked is not answered any more.
 //! 2. A stop that finds a shard not serving leaves no mark of a clean stop: not all logs were opened.
 
+use super::head::Asked;
 use super::message::Message;
 use super::{Shard, Stage};
 use crate::effect::{Effect, Effects};
@@ -90,7 +91,7 @@ impl Shard {
         match stop.advance(completed, effects) {
             StopOutcome::Ask(ops) => {
                 for op in ops {
-                    head.ask(op, effects);
+                    head.ask(Asked::Stop, op, effects);
                 }
             }
             StopOutcome::Done => self.stopped(effects),

@@ -6,6 +6,9 @@
 //! {"leaderId":-1,"leaderEpoch":2,"votedId":1,"votedDirectoryId":"J8aAPcfLQt2bqs1JT_rMgQ","data_version":1}
 //! ```
 //! Version 1 goes with `kraft.version` 1 (KIP-853), where the voters are in the log.
+//!
+//! Grete adds `"greteSince":5` before `data_version`. Kafka passes over it, and does not write it again: so it is there as
+//! long as nobody else has led here, and nobody else has written to the directories.
 
 use super::json::{Object, Value, value_error};
 use super::{FileError, FileErrorKind, push};
@@ -17,6 +20,8 @@ use grete_protocol::wire::Uuid;
 /// The file's name in the metadata log's directory.
 pub const NAME: &str = "quorum-state";
 
+const GRETE_SINCE: &str = "greteSince";
+
 /// What a node of the quorum must not forget.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuorumState {
@@ -26,6 +31,8 @@ pub struct QuorumState {
     pub leader: Option<NodeId>,
     /// Whom the node voted for in that epoch, if it did.
     pub voted: Option<Vote>,
+    /// The epoch since which only Grete has led here, and so been the only one to write to the node's directories.
+    pub grete_since: Option<LeaderEpoch>,
     /// What depends on the version of the file.
     pub version: Version,
 }
@@ -76,6 +83,10 @@ impl QuorumState {
             leader_epoch: LeaderEpoch(object.integer32("leaderEpoch", 0)?),
             leader: id("leaderId")?,
             voted: candidate.map(|candidate| Vote { candidate, directory }),
+            grete_since: match object.get(GRETE_SINCE) {
+                None => None,
+                Some(_) => Some(LeaderEpoch(object.integer32(GRETE_SINCE, 0)?)),
+            },
             version,
         })
     }
@@ -101,13 +112,20 @@ impl QuorumState {
             Version::V0 { applied_offset, voters, .. } => {
                 push(&mut text, format_args!("\"appliedOffset\":{applied_offset},\"currentVoters\":"));
                 push_voters(voters.as_deref(), &mut text);
-                text.push_str(",\"data_version\":0}");
             }
             Version::V1 => {
                 let directory = self.voted.and_then(|vote| vote.directory).unwrap_or(Uuid::ZERO);
-                push(&mut text, format_args!("\"votedDirectoryId\":\"{directory}\",\"data_version\":1}}"));
+                push(&mut text, format_args!("\"votedDirectoryId\":\"{directory}\""));
             }
         }
+        if let Some(since) = self.grete_since {
+            push(&mut text, format_args!(",\"{GRETE_SINCE}\":{since}"));
+        }
+        let version = match self.version {
+            Version::V0 { .. } => 0,
+            Version::V1 => 1,
+        };
+        push(&mut text, format_args!(",\"data_version\":{version}}}"));
         text
     }
 }
@@ -170,6 +188,9 @@ mod tests {
             V1.replace("J8aAPcfLQt2bqs1JT_rMgQ", "AAAAAAAAAAAAAAAAAAAAAA").replace(":1,\"votedD", ":-1,\"votedD");
         let state = QuorumState::decode(none.as_bytes()).unwrap();
         assert_eq!((state.voted, state.encode()), (None, none));
+        let ours = V1.replace(",\"data", ",\"greteSince\":2,\"data");
+        let state = QuorumState::decode(ours.as_bytes()).unwrap();
+        assert_eq!((state.grete_since, state.encode()), (Some(LeaderEpoch(2)), ours));
         let without_voters = V0.replace("[{\"voterId\":0},{\"voterId\":1}]", "null");
         assert_eq!(QuorumState::decode(without_voters.as_bytes()).unwrap().encode(), without_voters);
     }

@@ -1,11 +1,13 @@
-//! What a directory held when the node started, and the flushed-ends files in it.
+//! What a directory held when the node started, and the files that it has as a whole: those of flushed ends, and Kafka's
+//! checkpoints.
 
+use super::before::{Before, Checkpoint};
 use super::{FoundFile, HomeName};
-use crate::effect::{Effects, IoOp};
+use crate::effect::{Effect, Effects, IoOp, Level};
 use crate::event::{FoundEntry, IoOutput, IoResult};
 use crate::ids::{FileName, FilePosition, LogDirIndex, ShardId, TopicPartition};
 use crate::limits::LOG_READ_BYTES_MAX;
-use crate::log::ends_file::{self, EndEntry};
+use crate::log::ends_file::{self, EndEntry, EndsError, FlushedEnds};
 use crate::log::files::partition_dir::{DirKind, PartitionDir};
 use crate::log::io::{Asked, Purpose};
 use crate::log::names;
@@ -13,6 +15,7 @@ use crate::log::store::LogStore;
 use crate::time::Now;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The directories of partitions that were found and that no log has claimed yet.
@@ -60,32 +63,78 @@ impl FoundHomes {
     }
 }
 
-/// How far a directory is with its flushed-ends files.
+/// A file of a whole directory that is read at boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::log) enum BootFile {
+    /// The flushed-ends file of a shard.
+    Ends(ShardId),
+    /// One of Kafka's checkpoints.
+    Checkpoint(Checkpoint),
+}
+
+impl BootFile {
+    /// The file with this name, where it is one that is read.
+    fn parse(name: &str) -> Option<Self> {
+        let checkpoint = Checkpoint::ALL.into_iter().find(|checkpoint| checkpoint.name() == name);
+        checkpoint.map(Self::Checkpoint).or_else(|| names::parse_flushed_ends(name).map(Self::Ends))
+    }
+
+    fn name(self) -> Arc<str> {
+        match self {
+            Self::Ends(shard) => names::flushed_ends(shard),
+            Self::Checkpoint(checkpoint) => checkpoint.name().into(),
+        }
+    }
+}
+
+/// How far a directory is with the files that it has as a whole.
 #[derive(Clone, Debug, Default)]
 pub(in crate::log) struct Boot {
     reading: Vec<Reading>,
-    /// Whether any of the files said something.
-    found_ends: bool,
+    /// What flushed-ends files say, until it is known whether it counts.
+    said: Vec<(ShardId, FlushedEnds)>,
+    /// What Kafka's files say.
+    before: Before,
+    stage: Stage,
     /// Logs that wait for the files.
     waiting: Vec<TopicPartition>,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// It is not known yet whether another broker was here.
+    #[default]
+    Waits,
+    /// It is, and files are still being read.
+    Reads,
+    /// A flushed-ends file counts.
+    Recorded,
+    /// None does: what Kafka's files say counts.
+    Unrecorded,
+}
+
 #[derive(Clone, Debug)]
 struct Reading {
-    shard: ShardId,
+    file: BootFile,
     length: u64,
     bytes: Vec<u8>,
 }
 
 impl Boot {
-    /// Whether any flushed-ends file said something.
-    pub(in crate::log) const fn found_ends(&self) -> bool {
-        self.found_ends
+    /// It is known now whose word counts, and whether the directory was left in order.
+    pub(in crate::log) fn start(&mut self, clean: bool) {
+        self.before.clean = clean;
+        self.stage = Stage::Reads;
     }
 
-    /// Whether all files are read.
+    /// What Kafka's files say, where no flushed-ends file counts.
+    pub(super) fn before(&self) -> Option<&Before> {
+        (self.stage == Stage::Unrecorded).then_some(&self.before)
+    }
+
+    /// Whether logs can be opened.
     pub(in crate::log) fn is_done(&self) -> bool {
-        self.reading.is_empty()
+        matches!(self.stage, Stage::Recorded | Stage::Unrecorded)
     }
 
     /// A log does not wait any more.
@@ -100,7 +149,7 @@ impl Boot {
 }
 
 impl LogStore {
-    /// Takes up what a directory held, and begins to read its flushed-ends files.
+    /// Takes up what a directory held, and begins to read the files that it has as a whole.
     pub(in crate::log) fn begin_boot(&mut self, index: usize, entries: &[FoundEntry], effects: &mut Effects) {
         let shard = self.config.shard;
         let dir = &mut self.dirs[index];
@@ -113,32 +162,28 @@ impl LogStore {
                 let remove = IoOp::Remove { file: FileName::new(dir.index, &entry.path) };
                 dir.ask(&mut self.io, round, Purpose::Step, remove, effects);
             }
-            let Some(owner) = names::parse_flushed_ends(&entry.path) else { continue };
-            if length > 0 {
-                dir.boot.reading.push(Reading { shard: owner, length, bytes: Vec::new() });
+            if let Some(file) = BootFile::parse(&entry.path).filter(|_| length > 0) {
+                dir.boot.reading.push(Reading { file, length, bytes: Vec::new() });
             }
         }
         for reading in dir.boot.reading.clone() {
-            self.read_ends(index, reading.shard, 0, reading.length, effects);
-        }
-        if self.dirs[index].boot.is_done() {
-            self.begin_ends(index, false, effects);
+            self.read_boot(index, reading.file, 0, reading.length, effects);
         }
     }
 
-    fn read_ends(&mut self, index: usize, shard: ShardId, position: u64, length: u64, effects: &mut Effects) {
+    fn read_boot(&mut self, index: usize, file: BootFile, position: u64, length: u64, effects: &mut Effects) {
         let dir = LogDirIndex(index as u16);
-        let file = FileName::new(dir, &names::flushed_ends(shard));
         let length = (length - position).min(u64::from(LOG_READ_BYTES_MAX)) as u32;
-        let op = IoOp::Read { file, position: FilePosition(position), length };
-        self.io.ask(Asked { dir, round: None, purpose: Purpose::ReadEnds(shard) }, op, effects);
+        let name = FileName::new(dir, &file.name());
+        let op = IoOp::Read { file: name, position: FilePosition(position), length };
+        self.io.ask(Asked { dir, round: None, purpose: Purpose::ReadBoot(file) }, op, effects);
     }
 
-    /// A piece of a flushed-ends file has been read.
-    pub(in crate::log) fn ends_read(
+    /// A piece of a file has been read.
+    pub(in crate::log) fn boot_read(
         &mut self,
         dir: LogDirIndex,
-        shard: ShardId,
+        file: BootFile,
         now: Now,
         result: IoResult,
         effects: &mut Effects,
@@ -150,30 +195,59 @@ impl LogStore {
             Err(error) => return self.fail_dir(dir, &error),
         };
         let boot = &mut self.dirs[index].boot;
-        let at = boot.reading.iter().position(|reading| reading.shard == shard).expect("the file is being read");
+        let at = boot.reading.iter().position(|reading| reading.file == file).expect("the file is being read");
         let reading = &mut boot.reading[at];
         reading.bytes.extend_from_slice(&piece);
         let (read, length) = (reading.bytes.len() as u64, reading.length);
         if read < length && !piece.is_empty() {
-            return self.read_ends(index, shard, read, length, effects);
+            return self.read_boot(index, file, read, length, effects);
         }
         let bytes = boot.reading.remove(at).bytes;
-        match ends_file::decode(&bytes) {
-            Some(entries) => {
-                boot.found_ends = true;
-                entries.into_values().for_each(|entry| self.merge_end(index, shard, entry));
-            }
-            None => effects.notice(
-                crate::effect::Level::Warn,
-                format!("{} in {} is not readable", names::flushed_ends(shard), self.dirs[index].path),
-            ),
+        match file {
+            BootFile::Checkpoint(checkpoint) => boot.before.take(checkpoint, &bytes),
+            BootFile::Ends(shard) => match ends_file::decode(&bytes) {
+                Ok(ends) => boot.said.push((shard, ends)),
+                Err(error) => {
+                    let path = &self.dirs[index].path;
+                    let name = names::flushed_ends(shard);
+                    match error {
+                        EndsError::Newer => {
+                            let reason = format!("{path}/{name} was written by a newer version of Grete");
+                            effects.push(Effect::Failed { reason });
+                        }
+                        EndsError::Unreadable => {
+                            effects.notice(Level::Warn, format!("{name} in {path} is not readable"));
+                        }
+                    }
+                }
+            },
         }
-        if self.dirs[index].boot.is_done() {
-            let found = self.dirs[index].boot.found_ends();
-            self.begin_ends(index, found, effects);
-            for partition in core::mem::take(&mut self.dirs[index].boot.waiting) {
-                self.open_found(partition, now, effects);
-            }
+        self.end_boot(index, now, effects);
+    }
+
+    /// Opens the logs that wait, once all files are read and it is known whose word counts.
+    pub(in crate::log) fn end_boot(&mut self, index: usize, now: Now, effects: &mut Effects) {
+        let dir = &mut self.dirs[index];
+        let Some(since) = self.since.filter(|_| dir.boot.stage == Stage::Reads && dir.boot.reading.is_empty()) else {
+            return;
+        };
+        if dir.offline {
+            return;
+        }
+        let said = core::mem::take(&mut dir.boot.said);
+        let (count, others): (Vec<_>, Vec<_>) = said.into_iter().partition(|(_, ends)| ends.since == since);
+        let recorded = !count.is_empty();
+        dir.boot.stage = if recorded { Stage::Recorded } else { Stage::Unrecorded };
+        if !recorded && !others.is_empty() && self.config.shard == ShardId(0) {
+            let text = format!("Another broker has used {} since: its logs are read anew.", dir.path);
+            effects.notice(Level::Info, text);
+        }
+        for (shard, ends) in count {
+            ends.entries.into_values().for_each(|entry| self.merge_end(index, shard, entry));
+        }
+        self.begin_ends(index, recorded, effects);
+        for partition in core::mem::take(&mut self.dirs[index].boot.waiting) {
+            self.open_found(partition, now, effects);
         }
     }
 

@@ -80,11 +80,19 @@ impl LogStore {
         let scanned: u64 = log.segments[plan.scan_segment..].iter().map(|segment| segment.bytes).sum();
         log.unrecorded_bytes = scanned.saturating_sub(plan.scan_position);
         log.written_end = log.log_end;
+        log.log_start = log.log_start.max(plan.log_start_min.min(log.log_end));
+        log.high_watermark = log.high_watermark.max(log.log_start);
+        log.epochs_dirty |= log.epochs.truncate_from_start(log.log_start);
+        log.producers.advance_start(log.log_start);
         log.phase = Phase::Open;
         dir.ends.note_bytes(log.unrecorded_bytes);
         if unflushed {
             dir.dirty.insert(partition);
-            dir.ends.note(partition, now.instant.after_ms(self.config.record_interval_ms));
+            if recovery.entry.is_none() {
+                dir.ends.note_unproven(partition);
+            } else {
+                dir.ends.note(partition, now.instant.after_ms(self.config.record_interval_ms));
+            }
             // Even where nothing was scanned, the metadata file or a cut has to become durable.
             self.stepped.insert(partition);
         }

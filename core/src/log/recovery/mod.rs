@@ -1,6 +1,7 @@
 //! Recovery: how a log is opened from the files of an earlier incarnation. It is ordinary stepping with reads.
 //!
-//! A directory begins with its flushed-ends files, of all shards. Then each log that is opened finds its place:
+//! A directory begins with its flushed-ends files, of all shards, and with Kafka's checkpoints for the case that another
+//! broker was there since. Then each log that is opened finds its place:
 //! 1. whose directory it is: the flushed-ends file knows, or else `partition.metadata` is read;
 //! 2. a [plan](plan) from the files' lengths: where nothing lies behind the recorded end, nothing of it is read;
 //! 3. its leader epochs;
@@ -8,6 +9,7 @@
 //!
 //! What was scanned is not known to be durable: it is covered by a commit round before it counts.
 
+mod before;
 mod boot;
 mod finish;
 mod plan;
@@ -15,13 +17,13 @@ mod scan;
 mod scanning;
 mod take;
 
-pub(super) use boot::{Boot, FoundHomes};
+pub(super) use boot::{Boot, BootFile, FoundHomes};
 pub(super) use finish::put_aside;
 pub(super) use plan::FoundFile;
 
 use super::ends_file::EndEntry;
-use super::files::segment_name::SegmentFile;
-use super::files::{leader_epoch_checkpoint, partition_metadata};
+use super::files::segment_name::{SegmentFile, SegmentName};
+use super::files::{leader_epoch_checkpoint, partition_metadata, producer_snapshot};
 use super::io::{Asked, Purpose};
 use super::log::Phase;
 use super::names;
@@ -36,9 +38,10 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use before::Unrecorded;
 use bytes::Bytes;
 use finish::cut_file;
-use plan::{Plan, Unrecorded};
+use plan::Plan;
 use scan::Stranded;
 
 /// The recoveries of a shard.
@@ -75,6 +78,8 @@ struct Recovery {
 enum Step {
     /// `partition.metadata`, to see whose directory it is.
     Identity,
+    /// The producers as of the segment in which the scan begins.
+    Producers,
     Epochs,
     OffsetIndex,
     TimeIndex,
@@ -175,6 +180,10 @@ impl LogStore {
                     self.set_aside(partition, &format!("its partition.metadata is not readable: {error}"));
                 }
             },
+            Step::Producers => {
+                self.take_producers(partition, &bytes, effects);
+                self.read_epochs(partition, now, effects);
+            }
             Step::Epochs => {
                 self.take_epochs(partition, &bytes, effects);
                 self.load_active_index(partition, now, effects);
@@ -248,7 +257,13 @@ impl LogStore {
         let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
         let Some(log) = self.logs.get_mut(&partition) else { return };
         let dir = &mut self.dirs[usize::from(log.dir.0)];
-        let unrecorded = if dir.boot.found_ends() { Unrecorded::ScanAll } else { Unrecorded::ScanActive };
+        let unrecorded = match dir.boot.before() {
+            // There is little of it.
+            Some(_) if partition == TopicPartition::CLUSTER_METADATA => Unrecorded::NEW,
+            Some(before) => before.of(&log.topic, partition.partition),
+            // It is so new that it was not recorded yet.
+            None => Unrecorded::NEW,
+        };
         recovery.plan = match Plan::new(&recovery.files, recovery.entry.as_ref(), unrecorded) {
             Ok(plan) => plan,
             Err(reason) => return self.set_aside(partition, &reason),
@@ -258,12 +273,40 @@ impl LogStore {
         log.note_other_files(&recovery.files);
         log.disk.metadata_missing = !recovery.files.iter().any(|(name, _)| &**name == partition_metadata::NAME);
         (recovery.segment, recovery.position) = (plan.scan_segment, plan.scan_position);
-        recovery.step = Step::Epochs;
+        recovery.step = Step::Producers;
         for name in plan.leftovers.clone() {
             let round = dir.next_round();
             let file = names::fixed(log.dir, &log.home, &name);
             dir.ask(&mut self.io, round, Purpose::Step, IoOp::Remove { file }, effects);
         }
+        // A recorded log's producers are recorded with it, and one that is scanned from its start has them in what is scanned.
+        let wanted = recovery.entry.is_none() && plan.scan_segment > 0;
+        let base = plan.segments[plan.scan_segment].base;
+        let snapshot = SegmentName::live(base, SegmentFile::ProducerSnapshot).format();
+        match recovery.files.iter().find(|(name, _)| wanted && **name == *snapshot) {
+            Some((name, length)) => {
+                let length = (*length).min(u64::from(LOG_INDEX_FILE_BYTES_MAX)) as u32;
+                let name = name.clone();
+                self.read_fixed(partition, &name, length, effects);
+            }
+            None => self.read_epochs(partition, now, effects),
+        }
+    }
+
+    /// Takes up the producers as of the segment in which the scan begins.
+    fn take_producers(&mut self, partition: TopicPartition, bytes: &[u8], effects: &mut Effects) {
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        match producer_snapshot::decode(bytes) {
+            Ok(entries) => log.producers = super::producer::ProducerState::restore(&entries),
+            Err(error) => {
+                effects.notice(Level::Warn, format!("producers of partition {} are forgotten: {error}", log.home));
+            }
+        }
+    }
+
+    fn read_epochs(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
+        recovery.step = Step::Epochs;
         let epochs = recovery.files.iter().find(|(name, _)| &**name == leader_epoch_checkpoint::NAME);
         match epochs.map(|(_, length)| (*length).min(u64::from(LOG_READ_BYTES_MAX)) as u32) {
             Some(length) if length > 0 => {

@@ -1,5 +1,6 @@
 //! What a recovery has to do, from what is known of a log and the files that were found.
 
+use super::before::Unrecorded;
 use crate::ids::{FilePosition, Offset};
 use crate::log::ends_file::EndEntry;
 use crate::log::files::leader_epoch_checkpoint;
@@ -35,17 +36,10 @@ pub(super) struct Plan {
     /// The offset that the first batch to be scanned has at least. What lies before is flushed.
     pub(super) scan_offset: Offset,
     pub(super) log_start: Offset,
+    /// The log starts there at least, where it reaches so far.
+    pub(super) log_start_min: Offset,
     /// Files that are no part of the log any more.
     pub(super) leftovers: Vec<Arc<str>>,
-}
-
-/// How much of a log that nothing is known of is scanned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unrecorded {
-    /// All of it: it is so new that it was not recorded yet.
-    ScanAll,
-    /// The last segment: there is no record at all in its directory, and closed segments have been flushed long since.
-    ScanActive,
 }
 
 impl Plan {
@@ -120,6 +114,7 @@ impl Plan {
             scan_position: position,
             scan_offset: entry.flushed_end,
             log_start: entry.log_start,
+            log_start_min: entry.log_start,
             segments,
             leftovers: Vec::new(),
         })
@@ -129,16 +124,14 @@ impl Plan {
         if segments.is_empty() {
             segments.push(FoundSegment::default());
         }
-        let scan_segment = match unrecorded {
-            Unrecorded::ScanAll => 0,
-            Unrecorded::ScanActive => segments.len() - 1,
-        };
+        let scan_segment = segments.iter().rposition(|segment| segment.base <= unrecorded.flushed).unwrap_or(0);
         let base = |at: usize| segments.get(at).map_or(Offset::ZERO, |segment| segment.base);
         Self {
             scan_segment,
             scan_position: 0,
             scan_offset: base(scan_segment),
             log_start: base(0),
+            log_start_min: unrecorded.log_start,
             segments,
             leftovers: Vec::new(),
         }

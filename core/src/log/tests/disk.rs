@@ -47,6 +47,7 @@ impl Disk {
                     self.completions.push_back((io, result));
                 }
                 Effect::Notice(notice) => self.notices.push(notice.text),
+                Effect::Failed { reason } => self.notices.push(reason),
                 _ => panic!("a log asks for file operations only"),
             }
         }
@@ -156,17 +157,20 @@ impl Disk {
         let is_there = |names: &BTreeMap<Arc<str>, Durable>, path: &str| {
             path.rsplit_once('/').is_none_or(|(parent, _)| names.contains_key(parent))
         };
-        let names = self.durable_names.clone();
+        let mut names = self.durable_names.clone();
+        // What lies in a directory whose own name is lost is lost for good, whatever is called so later.
+        let dirs = names.clone();
+        names.retain(|path, _| is_there(&dirs, path));
+        self.durable_names = names.clone();
         self.files.clear();
         self.dirs.clear();
         for (path, name) in &names {
             match name {
                 Durable::Dir => drop(self.dirs.insert(path.clone())),
-                Durable::File(durable) if is_there(&names, path) => {
+                Durable::File(durable) => {
                     let bytes = durable.borrow().clone();
                     self.files.insert(path.clone(), File { bytes, durable: durable.clone() });
                 }
-                Durable::File(_) => {}
             }
         }
     }

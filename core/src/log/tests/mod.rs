@@ -37,6 +37,9 @@ struct World {
     now: Now,
     events: Vec<LogEvent>,
     config: LogStoreConfig,
+    /// Since when only Grete has written here, and the directories that were left in order.
+    since: LeaderEpoch,
+    clean: Vec<LogDirIndex>,
 }
 
 impl World {
@@ -54,10 +57,18 @@ impl World {
             now: NOW,
             events: Vec::new(),
             config,
+            since: LeaderEpoch(1),
+            clean: Vec::new(),
         };
+        world.start();
         world.settle();
         world.disk.counts.clear();
         world
+    }
+
+    /// Only Grete has been here, but for tests that say otherwise.
+    fn start(&mut self) {
+        self.store.start(self.now, self.since, &self.clean, &mut self.effects);
     }
 
     fn open(&mut self, partition: TopicPartition, config: &LogConfig) {
@@ -72,6 +83,7 @@ impl World {
         self.events.clear();
         self.effects = Effects::new();
         self.store = LogStore::boot(self.config.clone(), &self.disk.found(), self.now, &mut self.effects);
+        self.start();
     }
 
     /// Time goes by.

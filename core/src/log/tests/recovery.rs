@@ -168,14 +168,86 @@ fn a_directory_of_another_topic_is_kept_aside() {
 }
 
 #[test]
-fn without_any_record_the_active_segment_is_scanned() {
+fn after_a_clean_stop_of_another_broker_the_active_segment_is_scanned() {
     let config = LogConfig { segment_bytes: 350, ..LogConfig::default() };
     let mut world = world(&config, 10);
-    world.disk.remove("grete-flushed-0");
+    world.since = LeaderEpoch(2);
+    world.clean = alloc::vec![LogDirIndex(0)];
     world.disk.change("orders-0/00000000000000000018.log", |bytes| bytes[90] ^= 1);
     world.disk.change("orders-0/00000000000000000012.log", |bytes| bytes[90] ^= 1);
     reopen(&mut world, &config);
     assert_eq!(log_end(&world), Some(18), "closed segments are not looked at");
+}
+
+/// Has another broker compact the log: what was recorded of it does not fit any more.
+fn compact_by_another(world: &mut World) {
+    world.disk.change(LOG, |bytes| drop(bytes.drain(..101)));
+    world.since = LeaderEpoch(2);
+}
+
+#[test]
+fn what_was_recorded_before_another_broker_came_does_not_count() {
+    use crate::log::config::CleanupPolicy;
+    let cleanup = CleanupPolicy { delete: false, compact: true };
+    let config = LogConfig { cleanup, ..LogConfig::default() };
+    let mut world = world(&config, 10);
+    compact_by_another(&mut world);
+    let mut deluded = world.clone();
+    deluded.since = LeaderEpoch(1);
+    reopen(&mut deluded, &config);
+    assert_eq!(deluded.store.state(partition(0)), Err(Unavailable::Damaged), "as if only Grete had been there");
+    reopen(&mut world, &config);
+    assert_eq!(log_end(&world), Some(20));
+    assert_eq!(world.disk.bytes(LOG).len(), 9 * 101, "nothing is cut");
+    assert_eq!(world.disk.notices, ["Another broker has used /data since: its logs are read anew."]);
+    // Now it is recorded again, and nothing is read anew.
+    world.commit(partition(0), &BatchSpec::new(2, 40).build());
+    world.wait_ms(1000);
+    reopen(&mut world, &config);
+    assert_eq!((log_end(&world), world.disk.notices.len()), (Some(22), 1));
+}
+
+#[test]
+fn after_another_broker_crashed_its_recovery_point_bounds_the_scan() {
+    let config = LogConfig { segment_bytes: 350, ..LogConfig::default() };
+    for (checkpoint, end) in [("0\n1\norders 0 13\n", 14), ("0\n1\norders 1 13\n", 2), ("rotten", 2)] {
+        let mut world = world(&config, 10);
+        world.since = LeaderEpoch(2);
+        world.disk.put("recovery-point-offset-checkpoint", checkpoint.into());
+        world.disk.change("orders-0/00000000000000000000.log", |bytes| bytes[190] ^= 1);
+        world.disk.change("orders-0/00000000000000000012.log", |bytes| bytes[190] ^= 1);
+        reopen(&mut world, &config);
+        assert_eq!(log_end(&world), Some(end), "{checkpoint}");
+    }
+}
+
+#[test]
+fn after_another_broker_the_log_starts_where_its_checkpoint_says() {
+    let config = LogConfig { segment_bytes: 350, ..LogConfig::default() };
+    for (start, expected) in [(0, 0), (9, 9), (20, 20), (25, 20)] {
+        let mut world = world(&config, 10);
+        world.since = LeaderEpoch(2);
+        let text = alloc::format!("0\n1\norders 0 {start}\n");
+        world.disk.put("log-start-offset-checkpoint", text.into());
+        reopen(&mut world, &config);
+        assert_eq!(world.store.state(partition(0)).map(|state| state.log_start), Ok(Offset(expected)));
+        assert!(world.store.is_proven(), "it is recorded at once");
+        // And that does not depend on the checkpoint any more.
+        world.disk.remove("log-start-offset-checkpoint");
+        world.disk.lose_power();
+        reopen(&mut world, &config);
+        assert_eq!(world.store.state(partition(0)).map(|state| state.log_start), Ok(Offset(expected)));
+    }
+}
+
+#[test]
+fn a_newer_format_of_the_flushed_ends_is_refused() {
+    let config = LogConfig::default();
+    let mut world = world(&config, 10);
+    world.disk.change("grete-flushed-0", |bytes| bytes[7] = b'3');
+    world.restart();
+    world.settle();
+    assert_eq!(world.disk.notices, ["/data/grete-flushed-0 was written by a newer version of Grete"]);
 }
 
 #[test]
