@@ -40,7 +40,14 @@ fn main() {
             report("validate records", plain.len(), records, || validate_records(&view, &rules(), NOW).unwrap());
             let plain_view = BatchView::parse(&plain).unwrap();
             report("recompress to it", plain.len(), records, || {
-                recompress(&plain_view, (*compression_type).into(), 1 << 30, 1 << 30).unwrap()
+                recompress(
+                    &plain_view,
+                    (*compression_type).into(),
+                    plain_view.header().attributes.timestamp_type(),
+                    1 << 30,
+                    1 << 30,
+                )
+                .unwrap()
             });
         }
     }

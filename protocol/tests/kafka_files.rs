@@ -112,11 +112,16 @@ fn recompressing_between_all_codecs_keeps_the_records() {
         let batch = BatchView::parse(file).unwrap();
         let plain = built(batch.header().producer_id);
         for target in CompressionType::ALL {
-            let bytes = recompress(&batch, target.into(), 1 << 20, 1 << 20).unwrap();
+            let bytes = recompress(&batch, target.into(), batch.header().attributes.timestamp_type(), 1 << 20, 1 << 20)
+                .unwrap();
             let again = BatchView::parse(&bytes).unwrap();
             assert!(again.crc_is_valid());
             assert_eq!(again.header().attributes.compression_type(), Some(target));
-            assert_eq!(recompress(&again, Compression::NONE, 1 << 20, 1 << 20).unwrap(), plain);
+            assert_eq!(
+                recompress(&again, Compression::NONE, again.header().attributes.timestamp_type(), 1 << 20, 1 << 20)
+                    .unwrap(),
+                plain
+            );
         }
     }
 }

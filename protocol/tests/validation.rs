@@ -91,6 +91,14 @@ fn frames_that_are_no_single_batch_are_refused() {
     let twice = [&bytes[..], &bytes].concat();
     assert_eq!(refused(&[], &rules), (87, InvalidBatch::Empty));
     assert_eq!(refused(&twice, &rules), (87, InvalidBatch::MoreThanOne(size)));
+    let followed = |by: &[u8]| [&bytes[..], by].concat();
+    for rest in [&[0; 11][..], &bytes[..size - 1]] {
+        let with_rest = followed(rest);
+        assert_eq!(validate(&with_rest, &rules, NOW).unwrap().0.bytes(), &bytes[..], "a piece of a batch is none");
+    }
+    assert_eq!(refused(&followed(&[0; 12]), &rules), (2, BatchError::Length(0).into()));
+    let legacy = [&[0; 8][..], &40_i32.to_be_bytes(), &[0; 40]].concat();
+    assert_eq!(refused(&followed(&legacy), &rules), (87, InvalidBatch::MoreThanOne(legacy.len())));
     let incomplete = BatchError::Incomplete { bytes: size - 1, bytes_needed: size };
     assert_eq!(refused(&bytes[..size - 1], &rules), (87, incomplete.into()));
     for (magic, code, error) in [
@@ -242,7 +250,10 @@ fn records_to_blame_are_named() {
 
     let appended = batch(BatchOptions { log_append_time_ms: Some(NOW), ..BatchOptions::default() }, &[(0, NOW)]);
     let kind = InvalidRecordKind::LogAppendTime;
-    assert_eq!(kinds(&appended, &rules()), (32, vec![InvalidRecord { index: 0, kind }]));
+    let by_broker = ProduceRules { timestamp_type: TimestampType::LogAppendTime, ..rules() };
+    assert_eq!(kinds(&appended, &by_broker), (32, vec![InvalidRecord { index: 0, kind }]));
+    let taken = validate(&appended, &rules(), NOW).unwrap().1;
+    assert_eq!((taken.timestamp_type, taken.max_timestamp), (TimestampType::CreateTime, NOW), "it is not believed");
 }
 
 #[test]
@@ -255,6 +266,7 @@ fn records_to_blame_are_bounded_and_all_counted() {
 
 #[test]
 fn another_compression_type_or_disordered_offsets_lead_to_a_new_batch() {
+    const CREATE_TIME: TimestampType = TimestampType::CreateTime;
     let producer = Producer { id: 9, epoch: 2, base_sequence: 77 };
     let options = BatchOptions { producer, is_transactional: true, ..BatchOptions::default() };
     for (source, target) in [
@@ -266,19 +278,22 @@ fn another_compression_type_or_disordered_offsets_lead_to_a_new_batch() {
         let rules = ProduceRules { compression_type: Some(target), ..rules() };
         let (view, valid) = validate(&bytes, &rules, NOW).unwrap();
         assert_eq!(valid.storing, Storing::Rebuild(target));
-        let rebuilt = recompress(&view, target.into(), rules.inflated_bytes_max, rules.batch_bytes_max).unwrap();
+        let rebuilt =
+            recompress(&view, target.into(), CREATE_TIME, rules.inflated_bytes_max, rules.batch_bytes_max).unwrap();
         assert_eq!(rebuilt, batch(BatchOptions { compression: target.into(), ..options }, &[(0, NOW), (1, NOW - 4)]));
         assert_eq!(validate(&rebuilt, &rules, NOW).unwrap().1.storing, Storing::InPlace);
-        assert!(recompress(&view, target.into(), rules.inflated_bytes_max, rebuilt.len() - 1).is_err());
+        assert!(recompress(&view, target.into(), CREATE_TIME, rules.inflated_bytes_max, rebuilt.len() - 1).is_err());
     }
     let bytes = batch(BatchOptions::default(), &[(0, NOW), (7, NOW)]);
     let bytes = with_header(&bytes, |header| header.last_offset_delta = 1);
     let (view, valid) = validate(&bytes, &rules(), NOW).unwrap();
     assert_eq!(valid.storing, Storing::Rebuild(CompressionType::None));
-    let rebuilt = recompress(&view, Compression::NONE, 1 << 20, 1 << 20).unwrap();
+    let rebuilt = recompress(&view, Compression::NONE, CREATE_TIME, 1 << 20, 1 << 20).unwrap();
     assert_eq!(rebuilt, batch(BatchOptions::default(), &[(0, NOW), (1, NOW)]));
     let view = BatchView::parse(&rebuilt).unwrap();
     assert_eq!(RecordReader::new(&view, 1 << 20).unwrap().next().unwrap().unwrap().offset_delta, 0);
     let impossible = with_header(&bytes, |header| header.last_offset_delta = 0);
-    assert!(recompress(&BatchView::parse(&impossible).unwrap(), Compression::NONE, 1 << 20, 1 << 20).is_err());
+    assert!(
+        recompress(&BatchView::parse(&impossible).unwrap(), Compression::NONE, CREATE_TIME, 1 << 20, 1 << 20).is_err()
+    );
 }

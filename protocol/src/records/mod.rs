@@ -38,8 +38,8 @@ pub use reader::{RecordReader, Records, RecordsError};
 pub use recompress::{RecompressError, recompress};
 pub use record::{Header, Headers, RecordError, RecordView};
 pub use validate::{
-    InvalidBatch, InvalidRecord, InvalidRecordKind, ProduceRules, RECORD_ERRORS_MAX, Storing, ValidBatch, frame,
-    validate, validate_records,
+    InvalidBatch, InvalidRecord, InvalidRecordKind, LEGACY_LENGTH_MIN, ProduceRules, RECORD_ERRORS_MAX, Storing,
+    ValidBatch, frame, validate, validate_records,
 };
 
 /// No offset is known, or an offset is to be assigned.

@@ -26,7 +26,8 @@ pub enum RecompressError {
     },
 }
 
-/// Makes a batch of the records of `batch`, compressed as given, of at most `size_bytes_max` bytes.
+/// Makes a batch of the records of `batch`, compressed as given, of at most `size_bytes_max` bytes. Its records' times are
+/// those that `timestamp_type` says; a batch of `LogAppendTime` keeps the header's.
 ///
 /// Offsets, epoch, producer, timestamps and flags are kept. As in Kafka, offset deltas are put in order (they are in
 /// all batches that went through a leader before, apart from compaction, which does not come here), the base timestamp
@@ -35,6 +36,7 @@ pub enum RecompressError {
 pub fn recompress(
     batch: &BatchView<'_>,
     compression: Compression,
+    timestamp_type: TimestampType,
     inflated_bytes_max: usize,
     size_bytes_max: usize,
 ) -> Result<Bytes, RecompressError> {
@@ -43,7 +45,7 @@ pub fn recompress(
         base_offset: header.base_offset,
         partition_leader_epoch: header.partition_leader_epoch,
         compression,
-        log_append_time_ms: match header.attributes.timestamp_type() {
+        log_append_time_ms: match timestamp_type {
             TimestampType::CreateTime => None,
             TimestampType::LogAppendTime => Some(header.max_timestamp),
         },

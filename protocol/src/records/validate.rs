@@ -4,11 +4,11 @@
 //! and inflates compressed ones, one chunk at a time.
 //!
 //! Where this is stricter than Apache Kafka 4.3 (tried):
-//! - Bytes behind the batch are refused; Kafka cuts up to 16 of them off.
-//! - `LogAppendTime` set by a producer is always refused; Kafka takes it for topics with `CreateTime` if the header's
-//!   maximum timestamp is in bounds, and then stores a wrong maximum.
 //! - Lengths below -1 are refused; Kafka reads them as null.
 //! - A producer id goes with a producer epoch.
+//!
+//! `LogAppendTime` set by a producer for a topic with `CreateTime` is taken and not believed: the batch gets the times of
+//! its records. (Kafka takes it, too, and the header's maximum timestamp with it.)
 //!
 //! Where it is kinder: offset deltas that are not 0, 1, 2, ... lead to a rebuilt batch; Kafka stores them as they are
 //! or, if compressed, fails. A payload that does not inflate is `INVALID_RECORD`, and one that inflates to too much
@@ -17,10 +17,14 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::header::MAGIC;
 use super::{
     BatchError, BatchView, CompressionType, HeaderPatch, InflateError, NO_TIMESTAMP, RecordReader, RecordView,
-    RecordsError, TimestampType,
+    RecordsError, TimestampType, layout,
 };
+
+/// The least length of a batch of any format: that of a message of the first.
+pub const LEGACY_LENGTH_MIN: i32 = 14;
 
 /// Invalid records that are reported one by one; the batch is refused for the others as well.
 pub const RECORD_ERRORS_MAX: usize = 128;
@@ -247,9 +251,7 @@ pub fn frame(bytes: &[u8], batch_bytes_max: usize) -> Result<BatchView<'_>, Inva
     }
     let batch = BatchView::parse(bytes)?;
     let header = batch.header();
-    if bytes.len() > batch.size_bytes() {
-        return Err(InvalidBatch::MoreThanOne(bytes.len() - batch.size_bytes()));
-    }
+    check_rest(bytes.get(batch.size_bytes()..).unwrap_or_default())?;
     if header.base_offset != 0 {
         return Err(InvalidBatch::BaseOffset(header.base_offset));
     }
@@ -275,6 +277,22 @@ pub fn frame(bytes: &[u8], batch_bytes_max: usize) -> Result<BatchView<'_>, Inva
         return Err(InvalidBatch::Transactional);
     }
     Ok(batch)
+}
+
+/// What follows a batch. As in Kafka, the beginning of another batch is dropped, and what cannot be one is refused.
+fn check_rest(rest: &[u8]) -> Result<(), InvalidBatch> {
+    let Some(length) = rest.get(layout::BATCH_LENGTH..).and_then(<[u8]>::first_chunk) else { return Ok(()) };
+    let length = i32::from_be_bytes(*length);
+    if length < LEGACY_LENGTH_MIN {
+        return Err(BatchError::Length(length).into());
+    }
+    match rest.get(layout::MAGIC).map(|&magic| magic as i8) {
+        Some(0..=MAGIC) if rest.len() - layout::LOG_OVERHEAD >= length as usize => {
+            Err(InvalidBatch::MoreThanOne(rest.len()))
+        }
+        Some(0..=MAGIC) | None => Ok(()),
+        Some(magic) => Err(BatchError::Magic(magic).into()),
+    }
 }
 
 /// The second half: each record of a batch that came through [`frame`]. `now_ms` is the broker's time, in
@@ -326,15 +344,14 @@ fn check_record(
     if rules.is_compacted && record.key.is_none() {
         return Err(InvalidRecordKind::NoKey);
     }
-    if timestamp_type == TimestampType::LogAppendTime {
-        return Err(InvalidRecordKind::LogAppendTime);
-    }
     if rules.timestamp_type == TimestampType::CreateTime && timestamp != NO_TIMESTAMP {
         let earliest = now_ms.saturating_sub(rules.timestamp_before_max_ms);
         let latest = now_ms.saturating_add(rules.timestamp_after_max_ms);
         if !(earliest..=latest).contains(&timestamp) {
             return Err(InvalidRecordKind::Timestamp { timestamp, earliest, latest });
         }
+    } else if timestamp_type == TimestampType::LogAppendTime {
+        return Err(InvalidRecordKind::LogAppendTime);
     }
     Ok(())
 }

@@ -31,11 +31,12 @@ fn a_count_that_the_frame_cannot_hold() {
 }
 
 #[test]
-fn a_count_that_is_negative() {
-    let error = fault::<MetadataRequest>(&[0xff, 0xff, 0xff, 0xfe], 1);
-    assert_eq!(error.kind(), DecodeErrorKind::NegativeLength(-2));
-    let error = fault::<RequestHeader>(&[0, 3, 0, 9, 0, 0, 0, 0, 0xff, 0xf0], 1);
-    assert_eq!(error.kind(), DecodeErrorKind::NegativeLength(-16));
+fn a_count_that_is_negative_is_null() {
+    assert_eq!(MetadataRequest::decode_exact(&[0xff, 0xff, 0xff, 0xfe], 1).unwrap().topics, None);
+    let header = RequestHeader::decode_exact(&[0, 3, 0, 9, 0, 0, 0, 0, 0xff, 0xf0], 1).unwrap();
+    assert_eq!(header.client_id, None);
+    let error = fault::<MetadataRequest>(&[0xff, 0xff, 0xff, 0xfe], 0);
+    assert_eq!(error.kind(), DecodeErrorKind::NullNotAllowed);
 }
 
 #[test]
@@ -51,10 +52,17 @@ fn a_string_longer_than_kafka_allows() {
 }
 
 #[test]
-fn a_string_that_is_no_text() {
-    let error = fault::<MetadataRequest>(&[2, 3, 0xc3, 0x28, 0, 0], 9);
-    assert_eq!(error.kind(), DecodeErrorKind::InvalidUtf8);
-    assert_eq!(error.to_string(), "MetadataRequest v9: topics[0].name: a string is not UTF-8");
+fn a_string_that_is_no_text_is_read_with_marks() {
+    let request = MetadataRequest::decode_exact(&[2, 3, 0xc3, 0x28, 0, 0, 0, 0, 0], 9).unwrap();
+    assert_eq!(request.topics.unwrap()[0].name.as_ref().unwrap().as_str(), "\u{fffd}(");
+}
+
+#[test]
+fn a_string_that_is_no_text_must_fit_with_its_marks() {
+    let bytes = |length: u16| [&[0, 0, 0, 1][..], &length.to_be_bytes(), &vec![0xff; length.into()]].concat();
+    assert!(MetadataRequest::decode_exact(&bytes(10_922), 0).is_ok());
+    let error = fault::<MetadataRequest>(&bytes(10_923), 0);
+    assert_eq!(error.kind(), DecodeErrorKind::StringTooLong(32_769));
 }
 
 #[test]

@@ -49,15 +49,9 @@ pub enum DecodeErrorKind {
         /// Bytes that were left.
         remaining: usize,
     },
-    /// A length or count below -1, or -1 for a length that is no length of a nullable field.
-    #[error("the length {0} is negative")]
-    NegativeLength(i32),
     /// A string longer than Kafka allows.
     #[error("a string of {0} bytes is longer than 32767")]
     StringTooLong(usize),
-    /// A string is not UTF-8.
-    #[error("a string is not UTF-8")]
-    InvalidUtf8,
     /// A null where this version allows none.
     #[error("null where no null is allowed")]
     NullNotAllowed,

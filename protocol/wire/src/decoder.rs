@@ -165,10 +165,24 @@ impl<'a> Decoder<'a> {
         if length > STRING_LENGTH_MAX {
             return Err(DecodeError::at(DecodeErrorKind::StringTooLong(length), name));
         }
-        match core::str::from_utf8(self.slice(name, length)?) {
+        let bytes = self.slice(name, length)?;
+        match core::str::from_utf8(bytes) {
             Ok(text) => Ok(Some(Cow::Borrowed(text))),
-            Err(_) => Err(DecodeError::at(DecodeErrorKind::InvalidUtf8, name)),
+            Err(_) => self.replaced(name, bytes).map(Some),
         }
+    }
+
+    /// As Kafka does, reads U+FFFD for whatever is not UTF-8: names in other encodings, which clients may have, are then
+    /// names as well.
+    #[cold]
+    fn replaced(&mut self, name: &'static str, bytes: &'a [u8]) -> Result<Cow<'a, str>, DecodeError> {
+        let text = alloc::string::String::from_utf8_lossy(bytes);
+        self.charge(name, text.len())?;
+        // A longer one could not be written again.
+        if text.len() > STRING_LENGTH_MAX {
+            return Err(DecodeError::at(DecodeErrorKind::StringTooLong(text.len()), name));
+        }
+        Ok(text)
     }
 
     /// Reads a byte string.
@@ -289,7 +303,7 @@ impl<'a> Decoder<'a> {
 
     fn length_i16(&mut self, name: &'static str) -> Result<Option<usize>, DecodeError> {
         let length = self.i16(name)?;
-        length_or_null(name, i32::from(length))
+        Ok(length_or_null(i32::from(length)))
     }
 
     /// The length of byte strings, record batches and arrays: 32 bits, or a varint in flexible versions.
@@ -298,7 +312,7 @@ impl<'a> Decoder<'a> {
             return self.compact_length(name);
         }
         let length = self.i32(name)?;
-        length_or_null(name, length)
+        Ok(length_or_null(length))
     }
 
     #[cold]
@@ -308,12 +322,9 @@ impl<'a> Decoder<'a> {
     }
 }
 
-fn length_or_null(name: &'static str, length: i32) -> Result<Option<usize>, DecodeError> {
-    match u32::try_from(length) {
-        Ok(length) => Ok(Some(widen(length))),
-        Err(_) if length == -1 => Ok(None),
-        Err(_) => Err(DecodeError::at(DecodeErrorKind::NegativeLength(length), name)),
-    }
+/// As in Kafka, any length below zero is null.
+fn length_or_null(length: i32) -> Option<usize> {
+    u32::try_from(length).ok().map(widen)
 }
 
 fn widen(length: u32) -> usize {
