@@ -3,13 +3,14 @@
 use crate::ids::Timestamp;
 use crate::limits::{INFLATED_BYTES_MAX, VALIDATE_INLINE_BYTES_MAX};
 use crate::log::{LogConfig, TimestampType, TopicCompression};
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use grete_protocol::ErrorCode;
 use grete_protocol::records::{
-    self, BatchHeader, Compression, CompressionType, InvalidBatch, InvalidRecord, ProduceRules, Storing, recompress,
-    validate,
+    self, BatchError, BatchHeader, Compression, CompressionType, InvalidBatch, InvalidRecord, ProduceRules, Storing,
+    recompress, validate,
 };
 
 /// One batch to be validated.
@@ -119,8 +120,12 @@ impl Validation {
     pub fn run(self) -> Result<Validated, Rejected> {
         let (batch, valid) = validate(&self.records, &self.rules.produce, self.rules.now.0).map_err(Rejected::from)?;
         match valid.storing {
-            Storing::InPlace if batch.header().max_timestamp == valid.max_timestamp => {
-                Ok(Validated { records: self.records.clone(), backing_bytes: self.backing_bytes })
+            Storing::InPlace
+                if batch.header().max_timestamp == valid.max_timestamp
+                    && batch.header().attributes.timestamp_type() == valid.timestamp_type =>
+            {
+                let records = self.records.slice(..batch.size_bytes());
+                Ok(Validated { records, backing_bytes: self.backing_bytes })
             }
             // The header says something else than the records: it is put right, which takes a copy.
             Storing::InPlace => {
@@ -132,8 +137,14 @@ impl Validation {
             }
             Storing::Rebuild(kind) => {
                 let compression = self.rules.compression(kind);
-                let rebuilt = recompress(&batch, compression, INFLATED_BYTES_MAX, self.rules.produce.batch_bytes_max)
-                    .map_err(|error| Rejected::with(ErrorCode::MessageTooLarge, error.to_string()))?;
+                let rebuilt = recompress(
+                    &batch,
+                    compression,
+                    valid.timestamp_type,
+                    INFLATED_BYTES_MAX,
+                    self.rules.produce.batch_bytes_max,
+                )
+                .map_err(|error| Rejected::with(ErrorCode::MessageTooLarge, error.to_string()))?;
                 Ok(Validated { backing_bytes: rebuilt.len(), records: rebuilt })
             }
         }
@@ -163,7 +174,15 @@ impl From<InvalidBatch> for Rejected {
             | InvalidBatch::Records(_)
             | InvalidBatch::RecordErrors { .. } => true,
         };
-        let message = Some(invalid.to_string());
+        let message = Some(match &invalid {
+            // Where Kafka says something, it is that.
+            InvalidBatch::Batch(BatchError::Magic(magic)) => format!("Invalid magic found in record: {magic}"),
+            InvalidBatch::Batch(BatchError::Length(length)) if *length < records::LEGACY_LENGTH_MIN => format!(
+                "Record size {length} is less than the minimum record overhead ({})",
+                records::LEGACY_LENGTH_MIN
+            ),
+            other => other.to_string(),
+        });
         let record_errors = match invalid {
             InvalidBatch::RecordErrors { errors, count, .. } => RecordErrors { first: errors, count },
             _ => RecordErrors::default(),
@@ -175,7 +194,7 @@ impl From<InvalidBatch> for Rejected {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use grete_protocol::records::{BatchError, RecordsError};
+    use grete_protocol::records::RecordsError;
 
     #[test]
     fn what_is_no_batch_does_not_reach_the_log() {

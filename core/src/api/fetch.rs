@@ -40,6 +40,8 @@ pub(crate) struct Gather {
     replica: i32,
     min_bytes: usize,
     bytes_max: usize,
+    /// Whether the client's limit of the response is below zero.
+    limit_is_negative: bool,
     /// When it is answered with what there is.
     deadline: Instant,
     /// What is asked for, in the order in which the response is filled.
@@ -83,6 +85,7 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
         replica: if request.version >= 15 { body.replica_state.replica_id.0 } else { body.replica_id.0 },
         min_bytes: (body.min_bytes.max(0) as usize).min(bytes_max),
         bytes_max,
+        limit_is_negative: body.max_bytes < 0,
         deadline: front.now.instant.after_ms(wait_ms),
         wanted: Vec::new(),
         stage: Stage::Seeking { asked: 0 },
@@ -226,13 +229,18 @@ impl Gather {
             (partition, wanted, resolved)
         };
         self.wanted = wanted.into_iter().map(resolve).collect();
+        // As in Kafka: what is not there stands behind the rest of the answer.
+        self.wanted.sort_by_key(|(_, _, resolved)| resolved.is_err());
         self.read(front)
     }
 
     fn read(&mut self, front: &mut Front<'_>) -> Result<Next, Refusal> {
         let mut scatter = Scatter::new();
         let mut asked = ByShard::new();
+        // As in Kafka: a response's limit below zero fails whatever is read first, and is zero for the rest.
+        let mut limit_is_negative = self.limit_is_negative;
         for (_, wanted, resolved) in &self.wanted {
+            let fails = core::mem::take(&mut limit_is_negative);
             match resolved {
                 Err(error) => scatter.push_done(ReadResult::failed(*error)),
                 Ok(partition) if !may_read(front, *partition, self.replica) => {
@@ -242,7 +250,7 @@ impl Gather {
                     let item = ReadItem {
                         partition: *partition,
                         fetch_offset: wanted.fetch_offset,
-                        bytes_max: wanted.bytes_max.max(0) as u32,
+                        bytes_max: if fails { -1 } else { wanted.bytes_max },
                         current_leader_epoch: wanted.current_leader_epoch,
                         last_fetched_epoch: wanted.last_fetched_epoch,
                     };

@@ -111,8 +111,9 @@ pub struct ReadItem {
     pub partition: TopicPartition,
     /// The first offset to return.
     pub fetch_offset: Offset,
-    /// The most bytes to return, but for a first batch that is larger.
-    pub bytes_max: u32,
+    /// The most bytes to return, but for a first batch that is larger. Below zero the client has none that can be meant,
+    /// and the read fails, as in Kafka.
+    pub bytes_max: i32,
     /// The leader epoch that the client knows; -1 where it does not say.
     pub current_leader_epoch: i32,
     /// The epoch of the last record that the client has; -1 where it does not say.

@@ -97,8 +97,11 @@ impl Replicas {
             return Err(ErrorCode::OffsetOutOfRange);
         }
         let end = if plan.read_committed { visible.last_stable } else { visible.high_watermark };
-        let bytes_max = item.bytes_max.min(plan.bytes_left);
-        if item.fetch_offset >= end || (bytes_max == 0 && !plan.empty) {
+        if item.fetch_offset >= end {
+            return Ok(Begun::Done(empty(visible)));
+        }
+        let bytes_max = u32::try_from(item.bytes_max).map_err(|_| ErrorCode::UnknownServerError)?.min(plan.bytes_left);
+        if bytes_max == 0 && !plan.empty {
             return Ok(Begun::Done(empty(visible)));
         }
         let request = ReadRequest { offset: item.fetch_offset, end, bytes_max, at_least_one: plan.empty };
