@@ -12,6 +12,8 @@ use grete_protocol::messages::describe_quorum_response::{
 };
 use grete_protocol::wire::{BrokerId, Message, TopicName, Uuid};
 
+/// The first version that has messages of errors, directories of replicas and where the nodes are (KIP-853).
+const NODES_AND_DIRECTORIES: i16 = 2;
 const TOPIC: &str = "__cluster_metadata";
 
 /// Answers a DescribeQuorum.
@@ -24,16 +26,19 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
         partitions: topic
             .partitions
             .iter()
-            .map(|partition| if is_right { describe(front) } else { unknown(partition.partition_index) })
+            .map(
+                |partition| {
+                    if is_right { describe(front, request.version) } else { unknown(partition.partition_index) }
+                },
+            )
             .collect(),
         ..Default::default()
     });
-    let response = DescribeQuorumResponse {
-        error_message: Some("".into()),
-        topics: topics.collect(),
-        nodes: if is_right { nodes(front) } else { Vec::new() },
-        ..Default::default()
-    };
+    let mut response = DescribeQuorumResponse { topics: topics.collect(), ..Default::default() };
+    if request.version >= NODES_AND_DIRECTORIES {
+        response.error_message = Some("".into());
+        response.nodes = if is_right { nodes(front) } else { Vec::new() };
+    }
     Ok((super::Gather::Answered, Next::Answer(encode(&request, &response)?)))
 }
 
@@ -46,12 +51,13 @@ fn unknown(partition_index: i32) -> PartitionData<'static> {
     }
 }
 
-fn describe(front: &Front<'_>) -> PartitionData<'static> {
+fn describe(front: &Front<'_>, version: i16) -> PartitionData<'static> {
     let image = front.image;
     let leader = image.controller;
+    let directory = if version >= NODES_AND_DIRECTORIES { image.controller_directory } else { Default::default() };
     let state = ReplicaState {
         replica_id: BrokerId(leader.0),
-        replica_directory_id: Uuid(image.controller_directory),
+        replica_directory_id: Uuid(directory),
         log_end_offset: image.end.0,
         // The leader has just seen itself.
         last_fetch_timestamp: front.now.wall.0,

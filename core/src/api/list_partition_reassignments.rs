@@ -24,7 +24,7 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
             })
             .collect(),
     };
-    let response = ListPartitionReassignmentsResponse { topics, ..Default::default() };
+    let response = ListPartitionReassignmentsResponse { error_message: None, topics, ..Default::default() };
     Ok((super::Gather::Answered, Next::Answer(encode(&request, &response)?)))
 }
 

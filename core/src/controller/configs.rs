@@ -85,6 +85,9 @@ impl Controller {
     fn alter_config(&self, alteration: &Alteration) -> Checked<Vec<MetadataRecord<'static>>> {
         check_changes(&alteration.changes)?;
         let resource = &alteration.resource;
+        if resource.kind == ConfigResource::BROKER_LOGGER && !alteration.replaces {
+            return self.check_loggers(&resource.name, &alteration.changes).map(|()| Vec::new());
+        }
         let table = self.check_resource(resource)?;
         let nothing = Properties::new();
         let before = self.appended.config(resource).unwrap_or(&nothing);
@@ -96,6 +99,32 @@ impl Controller {
             Table::ClientMetrics => check_values(table, &after, "Unknown client metrics configuration: ")?,
         }
         Ok(differences(resource, before, &after))
+    }
+
+    /// KIP-412: levels of loggers are a node's own and leave no record. There are no loggers of Kafka's kind, by class, here.
+    fn check_loggers(&self, node: &str, changes: &[Change]) -> Checked {
+        match node.parse::<i32>() {
+            Err(_) => {
+                return refuse(ErrorCode::InvalidRequest, format!("Node id must be an integer, but it is: {node}"));
+            }
+            Ok(id) if id != self.node.0 => {
+                let text = format!("Unexpected node id. Expected {}, but received {node}", self.node);
+                return refuse(ErrorCode::InvalidRequest, text);
+            }
+            Ok(_) => {}
+        }
+        for Change { name, operation, .. } in changes {
+            let doing = match operation {
+                Some(ConfigOperation::Append) => "APPEND",
+                Some(ConfigOperation::Subtract) => "SUBTRACT",
+                Some(ConfigOperation::Set | ConfigOperation::Delete) | None => {
+                    return refuse(ErrorCode::InvalidConfig, format!("Logger {name} does not exist!"));
+                }
+            };
+            let text = format!("{doing} operation is not allowed for the BROKER_LOGGER resource");
+            return refuse(ErrorCode::InvalidRequest, text);
+        }
+        Ok(())
     }
 
     /// Whether there is such a resource, and what keys it has.
@@ -185,8 +214,8 @@ fn change_list(
 ) -> Checked<String> {
     let key = table.find(name).filter(|key| key.kind == crate::config::Kind::List);
     let Some(key) = key else {
-        let doing = if operation == ConfigOperation::Append { "APPEND to" } else { "SUBTRACT from" };
-        return refuse(ErrorCode::InvalidConfig, format!("Can't {doing} key {name} because its type is not LIST."));
+        let doing = if operation == ConfigOperation::Append { "APPEND" } else { "SUBTRACT" };
+        return refuse(ErrorCode::InvalidConfig, format!("Can't {doing} to key {name} because its type is not LIST."));
     };
     let now = match config.get(name) {
         Some(now) => String::from(&**now),

@@ -47,7 +47,24 @@ pub fn load(file: Option<&Path>, set: &[String]) -> Result<Given, Fatal> {
         let (key, value) = pair.split_once('=').ok_or_else(|| Fatal(format!("--set takes KEY=VALUE, not {pair}")))?;
         values.insert(key.trim().into(), (value.trim().into(), "command line".into()));
     }
+    name_the_node(&mut values)?;
     Ok(Given { values })
+}
+
+/// As in Kafka, `broker.id` is another name of `node.id`, and who sets one has set both.
+fn name_the_node(values: &mut BTreeMap<String, (String, String)>) -> Result<(), Fatal> {
+    const NAMES: [&str; 2] = ["node.id", "broker.id"];
+    let [node, broker] = NAMES.map(|name| values.get(name).cloned());
+    match (node, broker) {
+        (Some((node, _)), Some((broker, _))) if node.trim() != broker.trim() => {
+            Err(Fatal(format!("node.id is {node} and broker.id is {broker}: they are two names of one id")))
+        }
+        (Some(one), _) | (None, Some(one)) => {
+            values.extend(NAMES.map(|name| (name.to_string(), one.clone())));
+            Ok(())
+        }
+        (None, None) => Ok(()),
+    }
 }
 
 impl Given {
@@ -330,6 +347,15 @@ mod tests {
         };
         assert_eq!(from_environment("service.port.broker.of.others"), None);
         assert!(from_environment("log.retention.mss").is_some_and(|why| why.contains("log.retention.ms is one")));
+    }
+
+    #[test]
+    fn the_node_has_one_id_by_two_names() {
+        let node = |pairs: &[&str]| given(pairs).map(|settings| settings.node.node_id.0);
+        assert_eq!(node(&["broker.id=3"]).ok(), Some(3));
+        assert_eq!(node(&["node.id=3", "broker.id= 3"]).ok(), Some(3));
+        assert!(node(&["node.id=3", "broker.id=4"]).unwrap_err().0.contains("two names"));
+        assert_eq!(node(&[]).ok(), Some(1));
     }
 
     #[test]

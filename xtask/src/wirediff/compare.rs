@@ -1,5 +1,7 @@
 //! Where two answers differ, and whether that is known.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
 use super::session::Step;
@@ -36,22 +38,63 @@ fn walk(reference: &Value, subject: &Value, path: String, found: &mut Vec<Differ
                 }
             }
         }
-        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
-            for (left, right) in left.iter().zip(right) {
-                walk(left, right, format!("{path}[]"), found);
+        (Value::Array(left), Value::Array(right)) => match (by_key(left), by_key(right)) {
+            (Some(left), Some(right)) if !left.keys().eq(right.keys()) => walk_by_key(&left, &right, &path, found),
+            _ if left.len() == right.len() => {
+                for (left, right) in left.iter().zip(right) {
+                    walk(left, right, format!("{path}[]"), found);
+                }
             }
-        }
+            _ => found.push(Difference { path, reference: Value::from(left.clone()), subject: right.clone().into() }),
+        },
         (left, right) if left == right => {}
         (left, right) => found.push(Difference { path, reference: left.clone(), subject: right.clone() }),
     }
 }
 
-/// A difference that is meant: `case API path reason`, with `*` for any letters in the first three.
+/// The elements of an array by what names each of them, where something does.
+fn by_key(items: &[Value]) -> Option<BTreeMap<String, &Value>> {
+    let mut found = BTreeMap::new();
+    for item in items {
+        let key = match (&item["name"], &item["apiKey"]) {
+            (Value::String(name), _) => name.clone(),
+            (_, Value::Number(key)) => key.to_string(),
+            _ => return None,
+        };
+        found.insert(key, item).is_none().then_some(())?;
+    }
+    Some(found)
+}
+
+/// Two arrays of which each has elements that the other lacks: those are differences of their own, `configs[retention.ms]`.
+fn walk_by_key(
+    left: &BTreeMap<String, &Value>,
+    right: &BTreeMap<String, &Value>,
+    path: &str,
+    found: &mut Vec<Difference>,
+) {
+    let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+    for key in keys {
+        let path = format!("{path}[{key}]");
+        match (left.get(key), right.get(key)) {
+            (Some(left), Some(right)) => walk(left, right, path, found),
+            (left, right) => {
+                let absent = Value::from("(absent)");
+                let [reference, subject] = [left, right].map(|one| one.map_or(&absent, |one| *one).clone());
+                found.push(Difference { path, reference, subject });
+            }
+        }
+    }
+}
+
+/// A difference that is meant: `case API path reason`, with `*` for any letters in the first three. A path may end in
+/// `=null`: where Kafka has null.
 struct Known {
     line: usize,
     case: String,
     api: String,
     path: String,
+    of_null: bool,
     matches: usize,
 }
 
@@ -72,15 +115,21 @@ impl KnownDifferences {
             let [case, api, path, _, ..] = words[..] else {
                 return Err(format!("differences.txt:{}: case API path reason expected", index + 1));
             };
-            let [case, api, path] = [case, api, path].map(str::to_owned);
-            known.push(Known { line: index + 1, case, api, path, matches: 0 });
+            let of_null = path.ends_with("=null");
+            let [case, api, path] = [case, api, path.trim_end_matches("=null")].map(str::to_owned);
+            known.push(Known { line: index + 1, case, api, path, of_null, matches: 0 });
         }
         Ok(KnownDifferences { known })
     }
 
     /// Whether a difference is known; counts it for the entry that says so.
-    pub(super) fn excuses(&mut self, case: &str, api: &str, path: &str) -> bool {
-        let fits = |known: &&mut Known| glob(&known.case, case) && glob(&known.api, api) && glob(&known.path, path);
+    pub(super) fn excuses(&mut self, case: &str, api: &str, difference: &Difference) -> bool {
+        let fits = |known: &&mut Known| {
+            glob(&known.case, case)
+                && glob(&known.api, api)
+                && glob(&known.path, &difference.path)
+                && (!known.of_null || difference.reference.is_null())
+        };
         match self.known.iter_mut().find(fits) {
             Some(known) => {
                 known.matches += 1;
@@ -90,9 +139,12 @@ impl KnownDifferences {
         }
     }
 
-    /// Entries that no difference matched, as lines for a report. Only those whose cases ran are looked at.
-    pub(super) fn stale(&self, ran: &[String]) -> Vec<String> {
-        let stale = |known: &&Known| known.matches == 0 && ran.iter().any(|case| glob(&known.case, case));
+    /// Entries that no difference matched, as lines for a report. Only those are looked at whose cases ran and asked
+    /// their API: `ran` has pairs of both.
+    pub(super) fn stale(&self, ran: &BTreeSet<(&str, &str)>) -> Vec<String> {
+        let stale = |known: &&Known| {
+            known.matches == 0 && ran.iter().any(|(case, api)| glob(&known.case, case) && glob(&known.api, api))
+        };
         let line =
             |known: &Known| format!("differences.txt:{}: {} {} {}", known.line, known.case, known.api, known.path);
         self.known.iter().filter(stale).map(line).collect()
@@ -153,6 +205,9 @@ mod tests {
         let paths: Vec<&str> = found.iter().map(|difference| difference.path.as_str()).collect();
         assert_eq!(paths, ["a[].b", "c", "d"]);
         assert_eq!(differences(&json!({ "a": [1] }), &json!({ "a": [1, 2] }))[0].path, "a");
+        let named = |names: &[&str]| Value::from_iter(names.iter().map(|name| json!({ "name": name })));
+        let found = differences(&named(&["a", "b"]), &named(&["b"]));
+        assert_eq!((found.len(), found[0].path.as_str(), &found[0].subject), (1, "[a]", &json!("(absent)")));
     }
 
     #[test]
@@ -164,11 +219,12 @@ mod tests {
 
     #[test]
     fn an_entry_without_a_match_is_stale() {
-        let mut known = KnownDifferences::parse("a/* X p because\nb/* X p because\n").unwrap();
-        assert!(known.excuses("a/1", "X", "p"));
-        assert!(!known.excuses("a/1", "X", "q"));
-        let ran = ["a/1".to_owned(), "b/1".to_owned()];
-        assert_eq!(known.stale(&ran), ["differences.txt:2: b/* X p"]);
-        assert!(known.stale(&ran[..1]).is_empty());
+        let mut known = KnownDifferences::parse("a/* X p because\nb/* X p because\nc X q=null because\n").unwrap();
+        let at = |path: &str, reference| Difference { path: path.to_owned(), reference, subject: json!("text") };
+        assert!(known.excuses("a/1", "X", &at("p", json!(1))));
+        assert!(!known.excuses("a/1", "X", &at("q", json!(1))));
+        assert!(!known.excuses("c", "X", &at("q", json!(1))) && known.excuses("c", "X", &at("q", Value::Null)));
+        assert_eq!(known.stale(&BTreeSet::from([("a/1", "X"), ("b/1", "X")])), ["differences.txt:2: b/* X p"]);
+        assert!(known.stale(&BTreeSet::from([("a/1", "X"), ("b/1", "Y")])).is_empty());
     }
 }

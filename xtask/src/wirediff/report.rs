@@ -1,6 +1,6 @@
 //! What the run prints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -60,7 +60,7 @@ pub(super) fn compare_all(
         for (step, differences) in all {
             let unknown: Vec<_> = differences
                 .into_iter()
-                .filter(|difference| !known.excuses(&case.name, &step.api, &difference.path))
+                .filter(|difference| !known.excuses(&case.name, &step.api, difference))
                 .collect();
             if !unknown.is_empty() {
                 new.push((step, unknown));
@@ -83,7 +83,10 @@ pub(super) fn compare_all(
             }
         }
     }
-    let ran: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
+    let apis = |steps: &'_ [Step]| steps.iter().map(|step| step.api.clone()).collect::<BTreeSet<String>>();
+    let ran: Vec<(&str, BTreeSet<String>)> =
+        cases.iter().zip(answers).map(|(case, steps)| (case.name.as_str(), apis(steps))).collect();
+    let ran = ran.iter().flat_map(|(case, apis)| apis.iter().map(|api| (*case, api.as_str()))).collect();
     let stale = known.stale(&ran);
     stale.iter().for_each(|entry| println!("stale: {entry}"));
     if !by_place.is_empty() {

@@ -94,8 +94,9 @@ fn describe(controller: &Controller, topic: &NewTopic) -> Vec<CreatableTopicConf
     let overrides: Properties = given.collect();
     let described = controller.appended().layers().describe_topic(Some(&overrides));
     let configs = described.into_iter().map(|one| CreatableTopicConfigs {
+        // As in Kafka, what the client gave comes back as it was given.
+        value: overrides.get(one.name.as_str()).map(|given| String::from(&**given)).or(one.value).map(Into::into),
         name: one.name.into(),
-        value: one.value.map(Into::into),
         read_only: one.is_read_only,
         config_source: one.source as i8,
         is_sensitive: one.is_sensitive,

@@ -24,7 +24,8 @@ pub(super) const KEYS: &[Key] = &[
         Rule::Any,
         ReadOnly,
         "The id of a cluster that is new; drawn where it is not set. Grete's own.",
-    ),
+    )
+    .internal(),
     ignored("controlled.shutdown.enable", Boolean, Some("true"), Rule::Any, ReadOnly),
     works(
         "controller.listener.names",

@@ -13,7 +13,8 @@ pub(super) const KEYS: &[Key] = &[
         Rule::Any,
         ReadOnly,
         "access control is not served yet",
-    ),
+    )
+    .internal(),
     refused("authorizer.class.name", Text, Some(""), Rule::Any, ReadOnly, "access control is not served yet"),
     ignored("delegation.token.expiry.check.interval.ms", Long, Some("3600000"), Rule::Min(1), ReadOnly),
     ignored("delegation.token.expiry.time.ms", Long, Some("86400000"), Rule::Min(1), ReadOnly),
@@ -234,5 +235,5 @@ pub(super) const KEYS: &[Key] = &[
     refused("ssl.truststore.location", Text, None, Rule::Any, PerBroker, "TLS is not served yet"),
     refused("ssl.truststore.password", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
     refused("ssl.truststore.type", Text, Some("JKS"), Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("super.users", Text, Some(""), Rule::Any, ReadOnly, "access control is not served yet"),
+    refused("super.users", Text, Some(""), Rule::Any, ReadOnly, "access control is not served yet").internal(),
 ];
