@@ -113,18 +113,15 @@ impl Controller {
             }
             Ok(_) => {}
         }
-        for Change { name, operation, .. } in changes {
-            let doing = match operation {
-                Some(ConfigOperation::Append) => "APPEND",
-                Some(ConfigOperation::Subtract) => "SUBTRACT",
-                Some(ConfigOperation::Set | ConfigOperation::Delete) | None => {
-                    return refuse(ErrorCode::InvalidConfig, format!("Logger {name} does not exist!"));
-                }
-            };
-            let text = format!("{doing} operation is not allowed for the BROKER_LOGGER resource");
-            return refuse(ErrorCode::InvalidRequest, text);
-        }
-        Ok(())
+        let Some(Change { name, operation, .. }) = changes.first() else { return Ok(()) };
+        let doing = match operation {
+            Some(ConfigOperation::Append) => "APPEND",
+            Some(ConfigOperation::Subtract) => "SUBTRACT",
+            Some(ConfigOperation::Set | ConfigOperation::Delete) | None => {
+                return refuse(ErrorCode::InvalidConfig, format!("Logger {name} does not exist!"));
+            }
+        };
+        refuse(ErrorCode::InvalidRequest, format!("{doing} operation is not allowed for the BROKER_LOGGER resource"))
     }
 
     /// Whether there is such a resource, and what keys it has.
