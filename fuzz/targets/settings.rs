@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match what {
         0..=3 => {
-            if let Ok(given) = Given::parse(text, "a test") {
+            if let Ok(given) = Given::parse(text.as_bytes(), "a test") {
                 drop(given.resolve());
             }
         }

@@ -1,5 +1,6 @@
 //! Listening sockets: connections are taken as they come and spread over the shards in turn.
 
+use crate::admission::Connections;
 use crate::shard::ToShard;
 use grete_core::ids::{ConnectionId, ListenerIndex};
 use std::io;
@@ -72,16 +73,18 @@ pub async fn accept(
     socket: TcpListener,
     listener: ListenerIndex,
     counter: Arc<AtomicU64>,
+    connections: Arc<Connections>,
     shards: Vec<UnboundedSender<ToShard>>,
 ) -> io::Result<()> {
     let socket = tokio::net::TcpListener::from_std(socket)?;
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                let Some(admission) = connections.admit(peer.ip()).await else { continue };
                 let number = counter.fetch_add(1, Ordering::Relaxed);
                 let shard = &shards[(number % shards.len() as u64) as usize];
-                let stream = stream.into_std()?;
-                let _ = shard.send(ToShard::Accepted { connection: ConnectionId(number), listener, stream });
+                let Ok(stream) = stream.into_std() else { continue };
+                let _ = shard.send(ToShard::Accepted { connection: ConnectionId(number), listener, stream, admission });
             }
             // No descriptor or memory is left: the connections that are there come first.
             Err(error) => {

@@ -1,6 +1,7 @@
 //! A node: its directories, sockets and threads, from the start to the last word.
 
 use crate::accept::{Bind, accept, listen};
+use crate::admission::{ConnectionLimits, Connections};
 use crate::clock::Clock;
 use crate::disk::{DirLock, Workers, find};
 use crate::jobs::Jobs;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub log_dirs: Vec<PathBuf>,
     /// Where each listener listens, in the order of `listeners`.
     pub binds: Vec<Bind>,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
     /// The number of shards, each on a thread of its own.
     pub shards: u16,
 }
@@ -84,6 +87,8 @@ async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: std::t
     let refused = |what: &str, error: &dyn std::fmt::Display| Fatal(format!("the system refuses {what}: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| refused("a signal handler", &error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| refused("a signal handler", &error))?;
+    let connections = Connections::new(settings.connections.clone())
+        .map_err(|error| Fatal(format!("max.connections.per.ip.overrides: {error}")))?;
     let addresses: Vec<SocketAddr> = sockets.iter().flatten().filter_map(|socket| socket.local_addr().ok()).collect();
     let (shards, mut reports) = start_shards(&settings, &sockets)?;
     let ready = await_all(&mut reports, shards.len(), |report| matches!(report, FromShard::Ready));
@@ -98,7 +103,13 @@ async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: std::t
     for (listener, sockets) in sockets.into_iter().enumerate() {
         for socket in sockets {
             let listener = ListenerIndex(listener as u16);
-            accepting.push(tokio::spawn(accept(socket, listener, counter.clone(), shards.clone())));
+            accepting.push(tokio::spawn(accept(
+                socket,
+                listener,
+                counter.clone(),
+                connections.clone(),
+                shards.clone(),
+            )));
         }
     }
     banner(&settings, &addresses, begun.elapsed());

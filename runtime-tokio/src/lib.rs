@@ -3,6 +3,7 @@
 //! It decides nothing about Kafka. It hands the core's shards what happens, and carries out what they ask for.
 
 pub mod accept;
+pub mod admission;
 pub mod broker;
 pub mod clock;
 pub mod disk;

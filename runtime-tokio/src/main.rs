@@ -19,7 +19,7 @@ struct Arguments {
 enum Command {
     /// Starts a broker (what happens without a command as well)
     Start(Start),
-    /// Prints the configuration in force: each key with its value and where that comes from
+    /// Prints the configuration in force: every key with its value, where that comes from, and what it means
     Config(Start),
 }
 
@@ -50,8 +50,13 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error),
     };
     if only_print {
-        settings.print();
-        return ExitCode::SUCCESS;
+        use std::io::Write as _;
+        // Whoever reads it may have read enough.
+        let _ = std::io::stdout().write_all(settings.in_force().as_bytes());
+        return match settings.resolve() {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        };
     }
     match settings.resolve().and_then(broker::run) {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 //! Everything of a shard runs on one thread, so that a frame goes from its socket into the core, and the answer back, without
 //! another thread having a say. Only file operations and jobs go elsewhere.
 
+use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::net::{Connection, Inbox};
@@ -28,6 +29,8 @@ pub enum ToShard {
         listener: ListenerIndex,
         /// The socket.
         stream: TcpStream,
+        /// Its leave to be there.
+        admission: Admission,
     },
     /// A message from another shard.
     Message {
@@ -165,14 +168,22 @@ impl Thread {
 
     fn receive(&mut self, message: ToShard) -> Option<Event> {
         match message {
-            ToShard::Accepted { connection, listener, stream } => self.open(connection, listener, stream),
+            ToShard::Accepted { connection, listener, stream, admission } => {
+                self.open(connection, listener, stream, admission)
+            }
             ToShard::Message { from, message } => Some(Event::FromShard { from, message }),
             ToShard::Shutdown => Some(Event::Shutdown),
         }
     }
 
     /// Takes a connection over; one that is broken already never was.
-    fn open(&mut self, connection: ConnectionId, listener: ListenerIndex, stream: TcpStream) -> Option<Event> {
+    fn open(
+        &mut self,
+        connection: ConnectionId,
+        listener: ListenerIndex,
+        stream: TcpStream,
+        admission: Admission,
+    ) -> Option<Event> {
         let peer = stream.peer_addr().ok()?;
         let local = stream.local_addr().ok()?;
         stream.set_nonblocking(true).ok()?;
@@ -180,7 +191,11 @@ impl Thread {
         let stream = tokio::net::TcpStream::from_std(stream).ok()?;
         let opened = Connection::new(connection, stream);
         self.connections.insert(connection, opened.clone());
-        tokio::task::spawn_local(opened.run(self.inbox.clone()));
+        let inbox = self.inbox.clone();
+        tokio::task::spawn_local(async move {
+            opened.run(inbox).await;
+            drop(admission);
+        });
         Some(Event::Opened { connection, listener, peer, local })
     }
 

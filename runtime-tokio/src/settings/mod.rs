@@ -2,8 +2,9 @@
 //!
 //! The last one counts: defaults, the file, `KAFKA_*` in the environment, `--set`.
 
+mod connections;
 mod environment;
-mod properties;
+mod in_force;
 
 use crate::accept::Bind;
 use crate::broker::{Fatal, Settings};
@@ -12,12 +13,19 @@ use grete_core::controller::Defaults;
 use grete_core::group::GroupSettings;
 use grete_core::ids::NodeId;
 use grete_core::log::LogStoreConfig;
+use grete_core::log::files::properties::Properties as PropertiesFile;
 use grete_core::metadata::topic_defaults;
 use grete_core::node::{Listener, NodeConfig};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The keys of [`Given::own_default`].
+const OWN_DEFAULTS: [&str; 6] = ["broker.id", "grete.shards", "listeners", "log.dirs", "node.id", "process.roles"];
+/// The shards that a node has at most, where it has as many processors.
+const SHARDS_MAX: usize = 64;
+/// For how long a fetch session is safe from newer ones that want its place, as in Kafka.
+const FETCH_SESSION_EVICTION_MS: u64 = 120_000;
 /// How the source of a value begins that the environment gives.
 const ENVIRONMENT: &str = "environment variable ";
 
@@ -34,9 +42,9 @@ pub struct Given {
 pub fn load(file: Option<&Path>, set: &[String]) -> Result<Given, Fatal> {
     let mut values = BTreeMap::new();
     if let Some(path) = file {
-        let text = std::fs::read_to_string(path)
+        let bytes = std::fs::read(path)
             .map_err(|error| Fatal(format!("cannot read the configuration {}: {error}", path.display())))?;
-        values = Given::parse(&text, &path.display().to_string())?.values;
+        values = Given::parse(&bytes, &path.display().to_string())?.values;
     }
     for (variable, value) in std::env::vars() {
         if let Some(key) = environment::key(&variable) {
@@ -68,42 +76,63 @@ fn name_the_node(values: &mut BTreeMap<String, (String, String)>) -> Result<(), 
 }
 
 impl Given {
-    /// Reads the text of a properties file, whose name is `source`.
+    /// Reads the bytes of a properties file, whose name is `source`.
     ///
     /// # Errors
     /// What cannot be read, in a sentence.
-    pub fn parse(text: &str, source: &str) -> Result<Self, Fatal> {
-        let parsed = properties::parse(text).map_err(|error| Fatal(format!("{source}: {error}")))?;
-        let values = parsed.into_iter().map(|(key, value, line)| (key, (value, format!("{source}:{line}"))));
+    pub fn parse(bytes: &[u8], source: &str) -> Result<Self, Fatal> {
+        let line_of = |position: usize| 1 + bytes.iter().take(position).filter(|byte| **byte == b'\n').count();
+        let file = PropertiesFile::decode(bytes).map_err(|error| {
+            let line = line_of(usize::try_from(error.position).unwrap_or(usize::MAX));
+            Fatal(format!("{source}:{line}: {}", error.kind))
+        })?;
+        let values = file.iter().map(|(key, value, position)| {
+            (key.to_string(), (value.trim().to_string(), format!("{source}:{}", line_of(position))))
+        });
         Ok(Self { values: values.collect() })
     }
 
-    /// Prints them, one a line.
-    pub fn print(&self) {
-        for (key, (value, source)) in &self.values {
-            println!("{key}={value}  # {source}");
-        }
+    /// What is in force: every key with its value, where that comes from, and what it means.
+    #[must_use]
+    pub fn in_force(&self) -> String {
+        in_force::InForce(self).to_string()
     }
 
     fn get(&self, key: &str) -> Option<&str> {
         self.values.get(key).map(|(value, _)| value.as_str())
     }
 
-    fn number<T: std::str::FromStr>(&self, key: &str, default: T) -> Result<T, Fatal> {
-        match self.get(key) {
-            None => Ok(default),
-            Some(value) => {
-                value.trim().parse().map_err(|_| Fatal(format!("{key} is {value}, which is no such number")))
+    /// What is in force for a key: what is set, or its default.
+    fn value(&self, key: &str) -> Option<String> {
+        let default = || self.own_default(key).or_else(|| Table::Broker.find(key)?.default.map(String::from));
+        self.get(key).map(|value| value.trim().to_string()).or_else(default)
+    }
+
+    /// What holds here where a key is not set and Kafka has no default, or one that is none for a single binary.
+    fn own_default(&self, key: &str) -> Option<String> {
+        match key {
+            "broker.id" | "node.id" => Some("1".into()),
+            "grete.shards" => {
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                Some(cores.min(SHARDS_MAX).to_string())
             }
+            "listeners" => Some("PLAINTEXT://localhost:9092".into()),
+            "log.dirs" => self.get("log.dir").is_none().then(|| "grete-data".into()),
+            "process.roles" => Some("broker,controller".into()),
+            _ => None,
         }
     }
 
-    fn boolean(&self, key: &str, default: bool) -> Result<bool, Fatal> {
-        match self.get(key) {
-            None => Ok(default),
-            Some("true") => Ok(true),
-            Some("false") => Ok(false),
-            Some(value) => Err(Fatal(format!("{key} is {value}, and takes true or false"))),
+    fn number<T: std::str::FromStr>(&self, key: &str) -> Result<T, Fatal> {
+        let value = self.value(key).unwrap_or_default();
+        value.parse().map_err(|_| Fatal(format!("{key} is {value}, which is no such number")))
+    }
+
+    fn boolean(&self, key: &str) -> Result<bool, Fatal> {
+        match self.value(key).unwrap_or_default() {
+            value if value.eq_ignore_ascii_case("true") => Ok(true),
+            value if value.eq_ignore_ascii_case("false") => Ok(false),
+            value => Err(Fatal(format!("{key} is {value}, and takes true or false"))),
         }
     }
 
@@ -114,11 +143,12 @@ impl Given {
     pub fn resolve(&self) -> Result<Settings, Fatal> {
         self.check()?;
         self.check_alone()?;
+        // What is a default of this binary is set, as far as the core and those who ask it are concerned.
+        let own = OWN_DEFAULTS.iter().filter_map(|key| Some((Arc::from(*key), self.own_default(key)?.into())));
         let given = self.values.iter().map(|(key, (value, _))| (key.as_str().into(), value.as_str().into()));
-        let properties: Properties = given.collect();
+        let properties: Properties = own.chain(given).collect();
         let (log_dirs, metadata_dir_apart) = self.log_dirs();
         let (binds, listeners) = self.listeners()?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let node = NodeConfig {
             node_id: NodeId(self.node_id()?),
             rack: self.get("broker.rack").map(String::from),
@@ -132,38 +162,44 @@ impl Given {
             topic_defaults: Arc::new(topic_defaults(&properties)),
             properties: Arc::new(properties),
             topics: Defaults {
-                num_partitions: self.number("num.partitions", 1)?,
-                replication_factor: self.number("default.replication.factor", 1)?,
-                delete_topics: self.boolean("delete.topic.enable", true)?,
-                offsets_partitions: self.number("offsets.topic.num.partitions", 50)?,
-                offsets_replication_factor: None,
-                offsets_segment_bytes: self.number("offsets.topic.segment.bytes", 104_857_600)?,
+                num_partitions: self.number("num.partitions")?,
+                replication_factor: self.number("default.replication.factor")?,
+                delete_topics: self.boolean("delete.topic.enable")?,
+                offsets_partitions: self.number("offsets.topic.num.partitions")?,
+                offsets_replication_factor: self.offsets_replication_factor()?,
+                offsets_segment_bytes: self.number("offsets.topic.segment.bytes")?,
             },
-            auto_create_topics: self.boolean("auto.create.topics.enable", true)?,
+            auto_create_topics: self.boolean("auto.create.topics.enable")?,
             logs: LogStoreConfig {
-                retention_check_interval_ms: self.number("log.retention.check.interval.ms", 300_000)?,
-                producer_id_expiration_ms: self.number("producer.id.expiration.ms", 86_400_000)?,
+                retention_check_interval_ms: self.number("log.retention.check.interval.ms")?,
+                producer_id_expiration_ms: self.number("producer.id.expiration.ms")?,
                 ..LogStoreConfig::default()
             },
-            metadata_snapshot_bytes: self.number("metadata.log.max.record.bytes.between.snapshots", 20 << 20)?,
+            metadata_snapshot_bytes: self.number("metadata.log.max.record.bytes.between.snapshots")?,
             groups: Arc::new(GroupSettings {
-                session_timeout_min_ms: self.number("group.min.session.timeout.ms", 6_000)?,
-                session_timeout_max_ms: self.number("group.max.session.timeout.ms", 1_800_000)?,
-                initial_rebalance_delay_ms: self.number("group.initial.rebalance.delay.ms", 3000)?,
-                members_max: self.number("group.max.size", i32::MAX as usize)?,
-                offset_metadata_max: self.number("offset.metadata.max.bytes", 4_096)?,
-                offsets_retention_ms: self.number::<i64>("offsets.retention.minutes", 10_080)?.saturating_mul(60_000),
-                offsets_retention_check_interval_ms: self.number("offsets.retention.check.interval.ms", 600_000)?,
+                session_timeout_min_ms: self.number("group.min.session.timeout.ms")?,
+                session_timeout_max_ms: self.number("group.max.session.timeout.ms")?,
+                initial_rebalance_delay_ms: self.number("group.initial.rebalance.delay.ms")?,
+                members_max: self.number("group.max.size")?,
+                offset_metadata_max: self.number("offset.metadata.max.bytes")?,
+                offsets_retention_ms: self.number::<i64>("offsets.retention.minutes")?.saturating_mul(60_000),
+                offsets_retention_check_interval_ms: self.number("offsets.retention.check.interval.ms")?,
                 ..GroupSettings::default()
             }),
-            request_bytes_max: self.number("socket.request.max.bytes", 104_857_600)?,
-            fetch_bytes_max: self.number("fetch.max.bytes", 57_671_680)?,
-            connections_max: self.number("max.connections", i32::MAX as usize)?,
-            connections_idle_max_ms: self.number("connections.max.idle.ms", 600_000)?,
-            fetch_sessions_max: self.number("max.incremental.fetch.session.cache.slots", 1000)?,
-            fetch_session_eviction_ms: self.number("min.incremental.fetch.session.eviction.ms", 120_000)?,
+            request_bytes_max: self.number("socket.request.max.bytes")?,
+            fetch_bytes_max: self.number("fetch.max.bytes")?,
+            connections_max: self.number("max.connections")?,
+            connections_idle_max_ms: self.number("connections.max.idle.ms")?,
+            fetch_sessions_max: self.number("max.incremental.fetch.session.cache.slots")?,
+            fetch_session_eviction_ms: FETCH_SESSION_EVICTION_MS,
         };
-        Ok(Settings { node, log_dirs, binds, shards: self.number("grete.shards", cores.min(64) as u16)? })
+        Ok(Settings {
+            node,
+            log_dirs,
+            binds,
+            connections: self.connection_limits()?,
+            shards: self.number("grete.shards")?,
+        })
     }
 
     /// Refuses keys that do not exist, and those whose being ignored would leave the broker less safe than was asked for.
@@ -182,8 +218,8 @@ impl Given {
                 }
                 return Err(Fatal(unknown));
             };
-            key.parse(value).map_err(|error| Fatal(format!("{source}: {error}")))?;
-            let is_default = key.default.unwrap_or_default() == value;
+            let parsed = key.parse(value).map_err(|error| Fatal(format!("{source}: {error}")))?;
+            let is_default = key.default.unwrap_or_default() == parsed;
             match key.treatment {
                 Treatment::Refused(why) if !is_default => {
                     return Err(Fatal(format!("{name} ({source}) is not served yet: {why}")));
@@ -199,29 +235,44 @@ impl Given {
     }
 
     fn node_id(&self) -> Result<i32, Fatal> {
-        self.number("node.id", self.number("broker.id", 1)?)
+        self.number("node.id")
     }
 
     /// Each of several nodes that believes to be alone would acknowledge what the others never hear of.
     fn check_alone(&self) -> Result<(), Fatal> {
-        let roles = self.get("process.roles").unwrap_or("broker,controller");
+        let roles = self.value("process.roles").unwrap_or_default();
         if !["broker", "controller"].iter().all(|role| roles.split(',').any(|given| given.trim() == *role)) {
             return Err(Fatal(format!("process.roles is {roles}: only broker,controller is served yet")));
         }
         let own = self.node_id()?.to_string();
         let voters = self.get("controller.quorum.voters").unwrap_or_default();
         let mut ids = voters.split(',').filter_map(|voter| voter.trim().split_once('@')).map(|(id, _)| id);
-        match ids.find(|id| *id != own) {
-            Some(_) => {
-                Err(Fatal(format!("controller.quorum.voters is {voters}: a cluster of several is not served yet")))
-            }
-            None => Ok(()),
+        if ids.any(|id| id != own) {
+            return Err(Fatal(format!("controller.quorum.voters is {voters}: a cluster of several is not served yet")));
+        }
+        let servers = self.get("controller.quorum.bootstrap.servers").unwrap_or_default();
+        if servers.split(',').filter(|server| !server.trim().is_empty()).count() > 1 {
+            let text = "a cluster of several is not served yet";
+            return Err(Fatal(format!("controller.quorum.bootstrap.servers is {servers}: {text}")));
+        }
+        Ok(())
+    }
+
+    /// Of the groups' own topic; `None` for what fits the cluster.
+    fn offsets_replication_factor(&self) -> Result<Option<i16>, Fatal> {
+        const KEY: &str = "offsets.topic.replication.factor";
+        match self.get(KEY) {
+            None => Ok(None),
+            Some(_) => match self.number(KEY)? {
+                1 => Ok(Some(1)),
+                more => Err(Fatal(format!("{KEY} is {more}: one broker cannot keep as many replicas"))),
+            },
         }
     }
 
     /// The directories, that of the metadata log first, and whether that one is for the metadata log alone.
     fn log_dirs(&self) -> (Vec<PathBuf>, bool) {
-        let dirs = self.get("log.dirs").or(self.get("log.dir")).unwrap_or("grete-data");
+        let dirs = self.value("log.dirs").or_else(|| self.value("log.dir")).unwrap_or_default();
         let mut dirs: Vec<PathBuf> = dirs.split(',').map(|dir| PathBuf::from(dir.trim())).collect();
         let Some(metadata) = self.get("metadata.log.dir").map(PathBuf::from) else { return (dirs, false) };
         let at = dirs.iter().position(|dir| *dir == metadata);
@@ -230,6 +281,23 @@ impl Given {
         }
         dirs.insert(0, metadata);
         (dirs, at.is_none())
+    }
+
+    /// The listener that brokers would use among themselves is one that there is, by its name or by its protocol.
+    fn check_between_brokers(&self, listeners: &[Listener]) -> Result<(), Fatal> {
+        match (self.get("inter.broker.listener.name"), self.get("security.inter.broker.protocol")) {
+            (Some(_), Some(_)) => Err(Fatal(
+                "inter.broker.listener.name and security.inter.broker.protocol say the same: only one may be set"
+                    .into(),
+            )),
+            (Some(name), None) if listeners.iter().all(|listener| listener.name != name) => {
+                Err(Fatal(format!("inter.broker.listener.name is {name}, which is none of the listeners")))
+            }
+            (None, Some(protocol)) if protocol != "PLAINTEXT" => {
+                Err(Fatal(format!("security.inter.broker.protocol is {protocol}: only PLAINTEXT is served yet")))
+            }
+            (Some(_), None) | (None, Some(_) | None) => Ok(()),
+        }
     }
 
     /// Everything that is spoken in the clear is spoken so on purpose: a listener of another protocol is refused.
@@ -251,7 +319,7 @@ impl Given {
         let advertised = self.get("advertised.listeners").unwrap_or_default();
         let mut binds = Vec::new();
         let mut listeners = Vec::new();
-        for listener in self.get("listeners").unwrap_or("PLAINTEXT://localhost:9092").split(',') {
+        for listener in self.value("listeners").unwrap_or_default().split(',') {
             let (name, host, port) = endpoint(listener)?;
             if controllers.contains(&name.as_str()) {
                 continue;
@@ -266,6 +334,7 @@ impl Given {
             binds.push(Bind { host, port });
             listeners.push(Listener { name, advertised: advertised.transpose()?, port });
         }
+        self.check_between_brokers(&listeners)?;
         Ok((binds, listeners))
     }
 }

@@ -1,4 +1,4 @@
-//! Java's properties format, as `meta.properties` has it: UTF-8 text of `key=value` lines.
+//! Java's properties format, as `meta.properties` and `server.properties` have it: UTF-8 text of `key=value` lines.
 //!
 //! Lines that begin with `#` or `!` are comments; `=`, `:` or white space ends a key; a backslash escapes a character, or
 //! a line's end. What Java wrote is written back as it was; of other spellings of the same values the values are kept.
@@ -75,6 +75,14 @@ impl Properties {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.find(key).map(|(value, _)| value)
+    }
+
+    /// The keys and values in their order, each with the byte of the file at which its line began.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, usize)> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Property { key, value, position } => Some((key.as_str(), value.as_str(), *position)),
+            Line::Comment(_) => None,
+        })
     }
 
     /// As [`get`](Self::get), with the byte of the file at which the line began.
@@ -204,6 +212,8 @@ mod tests {
         assert_eq!(get(" e=f"), Some("\\= gä😀\t"));
         assert_eq!(get("long"), Some("xyz"));
         assert_eq!(get("e"), None);
+        let placed: Vec<_> = properties.iter().map(|(key, _, position)| (key, position)).collect();
+        assert_eq!(placed[..3], [("a", 12), ("b", 19), ("c", 23)]);
         let canonical = properties.encode();
         let again = Properties::decode(canonical.as_bytes()).unwrap();
         assert_eq!(again.encode(), canonical);

@@ -1,0 +1,149 @@
+//! The binary with configurations as people have them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+const STOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/stock.properties");
+/// How long an answer may take, on a busy machine.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+
+fn grete() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_grete"));
+    // What this machine's environment says is not the test's.
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+fn config(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    grete().arg("config").args(arguments).envs(environment.iter().copied()).output().expect("it runs")
+}
+
+/// A broker that ends with the test.
+struct Broker {
+    process: Child,
+    directory: PathBuf,
+    address: SocketAddr,
+}
+
+impl Broker {
+    /// Starts one with these settings, in a directory of its own, and waits until it says where it listens.
+    fn start(arguments: &[&str]) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("grete-configuration-{}-{number}", std::process::id()));
+        let mut process = grete()
+            .args(arguments)
+            .arg("--set")
+            .arg(format!("log.dirs={}", directory.display()))
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut said = String::new();
+        let mut lines = BufReader::new(process.stderr.take().expect("piped")).lines();
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            said.push_str(&line);
+            said.push('\n');
+            line.split_whitespace().find_map(|word| word.trim_matches([',', '.']).parse().ok())
+        });
+        let address = address.unwrap_or_else(|| panic!("it does not serve:\n{said}"));
+        // The pipe must not fill up.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, directory, address }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("it listens");
+        stream.set_read_timeout(Some(ANSWER_MAX)).expect("a timeout");
+        stream
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Asks for the versions that are served; the error code, or `None` where the connection was closed.
+fn ask(stream: &mut TcpStream) -> Option<i16> {
+    // Length, key 18, version 0, correlation id 7, no client id.
+    stream.write_all(&[0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff]).ok()?;
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).ok()?;
+    let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut answer).ok()?;
+    Some(i16::from_be_bytes([answer[4], answer[5]]))
+}
+
+#[test]
+fn kafkas_stock_file_starts_a_broker() {
+    let listeners = "listeners=PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0";
+    let broker = Broker::start(&["--config", STOCK, "--set", listeners]);
+    assert_eq!(ask(&mut broker.connect()), Some(0));
+}
+
+#[test]
+fn the_configuration_in_force_is_printed() {
+    let output = config(&["--config", STOCK, "--set", "num.partitions=3"], &[("KAFKA_LOG_RETENTION_HOURS", "5")]);
+    let printed = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let line_before = |line: &str| {
+        let pairs = printed.lines().zip(printed.lines().skip(1));
+        pairs.filter(|(_, next)| *next == line).map(|(before, _)| before).next().unwrap_or_default()
+    };
+    assert!(line_before("num.partitions=3").starts_with("# command line: "));
+    assert!(line_before("log.retention.hours=5").starts_with("# environment variable KAFKA_LOG_RETENTION_HOURS: "));
+    assert!(line_before("node.id=1").contains("stock.properties:3: "));
+    assert!(line_before("auto.create.topics.enable=true").starts_with("# default: "));
+    assert!(printed.lines().count() > 400);
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_said_to_be() {
+    for wrong in ["num.partition=3", "num.partitions=x", "offsets.topic.replication.factor=3", "node.id=-1"] {
+        let output = config(&["--set", wrong], &[]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            !output.status.success() && said.contains(wrong.split('=').next().unwrap_or_default()),
+            "{wrong}: {said}"
+        );
+    }
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_for_those_before_them() {
+    let set = ["--set", "listeners=PLAINTEXT://127.0.0.1:0", "--set", "max.connections=3", "--set", "grete.shards=2"];
+    let broker = Broker::start(&set);
+    let mut there: Vec<TcpStream> = (0..3).map(|_| broker.connect()).collect();
+    assert!(there.iter_mut().all(|stream| ask(stream) == Some(0)));
+    let mut waiting = broker.connect();
+    waiting.set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout");
+    assert_eq!(ask(&mut waiting), None, "there is no room, whichever shard's turn it is");
+    drop(there.pop());
+    waiting.set_read_timeout(Some(ANSWER_MAX)).expect("a timeout");
+    let mut length = [0; 4];
+    assert!(waiting.read_exact(&mut length).is_ok(), "what was asked meanwhile is answered");
+}
+
+#[test]
+fn one_address_has_so_many_connections_and_no_more() {
+    let set = ["--set", "listeners=PLAINTEXT://127.0.0.1:0", "--set", "grete.shards=2"];
+    let limit = ["--set", "max.connections.per.ip=1", "--set", "max.connections.per.ip.overrides=127.0.0.1:2"];
+    let broker = Broker::start(&[&set[..], &limit].concat());
+    let mut there: Vec<TcpStream> = (0..2).map(|_| broker.connect()).collect();
+    assert!(there.iter_mut().all(|stream| ask(stream) == Some(0)));
+    assert_eq!(ask(&mut broker.connect()), None, "the third is closed");
+    there.clear();
+    // The broker learns of it a moment later.
+    let answered = (0..600).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        ask(&mut broker.connect()) == Some(0)
+    });
+    assert!(answered, "there is room again");
+}
