@@ -1,22 +1,28 @@
 //! What clients do in a run: operations that write down in the [model](crate::model) what they ask for and what is
 //! acknowledged.
 
+use crate::client::groups::{self, Member};
 use crate::client::operations::{self, PRODUCE_VERSION, Producer};
-use crate::client::{ANSWER_TIMEOUT, CallError, Client};
+use crate::client::{ANSWER_TIMEOUT, CallError, Client, admin};
+use crate::disk::Survival;
 use crate::drive::Drive;
 use crate::machine::Machine;
-use crate::model::{Batch, Model, Presence, Topic};
+use crate::model::{Batch, Membership, Model, Presence, Topic};
+use crate::node::{Ended, NodeState};
 use crate::power::Recorder;
 use crate::world::World;
 use bytes::Bytes;
 use core::time::Duration;
-use kafka_protocol::messages::ProduceResponse;
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 use std::collections::VecDeque;
 
 /// The timestamp of all records of a workload: the wall clock at the beginning of a run.
 pub const TIMESTAMP: i64 = crate::clock::WALL_START_MS;
+/// How long a node may take to start or to stop.
+pub const LIFECYCLE_TIME: Duration = Duration::from_secs(60);
 
 const COORDINATOR_CODES: [i16; 3] = [14, 15, 16];
+const OFFSET_OUT_OF_RANGE: i16 = 1;
 const COORDINATOR_TRIES: usize = 100;
 
 /// A client that writes down what it does.
@@ -24,11 +30,35 @@ const COORDINATOR_TRIES: usize = 100;
 /// A workload runs without faults but for what a [`Machine`] under test does wrong: so an operation that fails ends it.
 pub struct Session<'a, 'b, M: Machine> {
     recorder: &'a mut Recorder<'b, M, Model>,
+    /// Sends batches, many at a time.
     client: Client,
-    /// Batches under way: topic, partition and place in the model.
-    under_way: VecDeque<(String, i32, usize)>,
+    /// Asks for all else, one thing at a time.
+    asker: Client,
+    /// Batches under way.
+    under_way: VecDeque<UnderWay>,
     /// Numbers the values, so that no two are the same.
     values: u64,
+}
+
+/// A batch under way.
+struct UnderWay {
+    topic: String,
+    partition: i32,
+    /// Its place in the model.
+    at: usize,
+    /// It, to be sent again, where its producer is idempotent.
+    again: Option<ProduceRequest>,
+}
+
+/// How a process ends within a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// In order.
+    Stop,
+    /// At once; what it wrote is in the page cache.
+    Kill,
+    /// With the power.
+    PowerLoss(Survival),
 }
 
 impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
@@ -36,16 +66,24 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
     pub fn new(recorder: &'a mut Recorder<'b, M, Model>) -> Self {
         let node = recorder.node();
         let client = Client::connect(recorder, node);
-        Self { recorder, client, under_way: VecDeque::new(), values: 0 }
+        let asker = Client::connect(recorder, node);
+        Self { recorder, client, asker, under_way: VecDeque::new(), values: 0 }
     }
 
     /// Creates a topic. `durability=os` and retention among its configs relax what the model demands.
     pub fn create(&mut self, name: &str, partitions: usize, configs: &[(&str, &str)]) {
         let has = |key: &str| configs.iter().any(|(name, _)| name.starts_with(key));
         let relaxed = configs.contains(&("durability", "os"));
-        let topic = Topic { relaxed, retained: has("retention."), ..Topic::creating(partitions) };
+        let mut topic = Topic { relaxed, retained: has("retention."), ..Topic::creating(partitions) };
+        for (key, value) in configs {
+            topic.configs.entry((*key).to_owned()).or_default().acknowledged = Some((*value).to_owned());
+        }
         self.recorder.model.topics.insert(name.to_owned(), topic);
-        let created = operations::create_topic(self.recorder, &mut self.client, name, partitions as i32, configs);
+        // Offsets that were committed for an earlier topic of this name are gone with it, or not yet.
+        for (_, register) in self.recorder.model.commits.iter_mut().filter(|((_, topic, _), _)| topic == name) {
+            register.under_way.extend(register.acknowledged.take());
+        }
+        let created = operations::create_topic(self.recorder, &mut self.asker, name, partitions as i32, configs);
         let id = expect(created, "CreateTopics");
         self.recorder.acknowledge(|model| {
             model.topic_ids.insert(id);
@@ -55,35 +93,83 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         });
     }
 
-    /// Deletes a topic.
+    /// Deletes a topic. No batch for it may be under way but those that nothing answers.
     pub fn delete(&mut self, name: &str) {
+        // A batch that finds no topic, and that nothing answers, costs the connection: all have been taken once this is
+        // answered.
+        let asked = operations::list_offset(self.recorder, &mut self.client, name, 0, -1);
+        expect(asked, "ListOffsets");
         self.recorder.model.topic(name).presence = Presence::Deleting;
-        expect(operations::delete_topic(self.recorder, &mut self.client, name), "DeleteTopics");
+        expect(operations::delete_topic(self.recorder, &mut self.asker, name), "DeleteTopics");
         self.recorder.acknowledge(|model| model.topic(name).presence = Presence::Gone);
+    }
+
+    /// Gives a topic more partitions: `count` in all.
+    pub fn grow(&mut self, name: &str, count: usize) {
+        let topic = self.recorder.model.topic(name);
+        topic.partitions.resize_with(count, Default::default);
+        topic.count.ask(count as i64);
+        let grown = admin::create_partitions(self.recorder, &mut self.asker, name, count as i32);
+        expect(grown, "CreatePartitions");
+        self.recorder.acknowledge(|model| model.topic(name).count.acknowledge());
+    }
+
+    /// Sets a key of a topic. Retention relaxes what the model demands.
+    pub fn configure(&mut self, name: &str, key: &str, value: &str) {
+        let topic = self.recorder.model.topic(name);
+        topic.retained |= key.starts_with("retention.");
+        topic.configs.entry(key.to_owned()).or_default().ask(value.to_owned());
+        let configured = admin::configure_topic(self.recorder, &mut self.asker, name, key, value);
+        expect(configured, "IncrementalAlterConfigs");
+        self.recorder.acknowledge(|model| {
+            if let Some(register) = model.topic(name).configs.get_mut(key) {
+                register.acknowledge();
+            }
+        });
     }
 
     /// Sends a batch of `count` records of about `bytes` bytes each, without waiting for its answer.
     pub fn send(&mut self, topic: &str, partition: i32, count: usize, bytes: usize) {
-        self.send_as(topic, partition, count, bytes, &mut Producer::NONE.clone());
+        self.send_with(topic, partition, count, bytes, -1, &mut Producer::NONE.clone());
     }
 
     /// As [`send`](Self::send), by a producer, whose sequence goes on.
     pub fn send_as(&mut self, topic: &str, partition: i32, count: usize, bytes: usize, producer: &mut Producer) {
+        self.send_with(topic, partition, count, bytes, -1, producer);
+    }
+
+    /// As [`send_as`](Self::send_as), with `acks`. Nothing answers where they are 0.
+    pub fn send_with(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        count: usize,
+        bytes: usize,
+        acks: i16,
+        producer: &mut Producer,
+    ) {
         let values: Vec<Bytes> = (0..count).map(|_| self.next_value(topic, partition, bytes)).collect();
         let batch = operations::batch(&values, TIMESTAMP, *producer);
         let batches = &mut self.recorder.model.partition(topic, partition).batches;
         batches.push(Batch { values, base: None, producer: *producer });
-        self.under_way.push_back((topic.to_owned(), partition, batches.len() - 1));
-        if producer.sequence >= 0 {
+        let at = batches.len() - 1;
+        let request = operations::produce_request(topic, partition, batch, acks);
+        if acks == 0 {
+            self.client.send_only(self.recorder, &request, PRODUCE_VERSION);
+            return;
+        }
+        self.client.send(self.recorder, &request, PRODUCE_VERSION);
+        let idempotent = producer.sequence >= 0;
+        if idempotent {
             producer.sequence += count as i32;
         }
-        let request = operations::produce_request(topic, partition, batch, -1);
-        self.client.send(self.recorder, &request, PRODUCE_VERSION);
+        let again = idempotent.then_some(request);
+        self.under_way.push_back(UnderWay { topic: topic.to_owned(), partition, at, again });
     }
 
     /// Waits for the answers to all batches under way.
     pub fn settle(&mut self) {
-        while let Some((topic, partition, at)) = self.under_way.pop_front() {
+        while let Some(UnderWay { topic, partition, at, .. }) = self.under_way.pop_front() {
             let answer = self.client.receive::<ProduceResponse>(self.recorder, PRODUCE_VERSION, ANSWER_TIMEOUT);
             let base = expect(answer.and_then(|answer| operations::produced(&answer)), "Produce");
             self.recorder.acknowledge(|model| model.partition(&topic, partition).batches[at].base = Some(base));
@@ -98,35 +184,88 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
 
     /// Reads all that a partition shows: what was shown once must stay.
     pub fn consume(&mut self, topic: &str, partition: i32) {
-        let fetched = operations::fetch_all(self.recorder, &mut self.client, topic, partition);
-        let fetched = expect(fetched, "Fetch");
+        let fetched = loop {
+            match operations::fetch_all(self.recorder, &mut self.asker, topic, partition) {
+                // The log has lost its front meanwhile.
+                Err(CallError::Code(OFFSET_OUT_OF_RANGE)) => {}
+                fetched => break expect(fetched, "Fetch"),
+            }
+        };
         self.recorder.acknowledge(|model| model.partition(topic, partition).seen.extend(fetched.records));
     }
 
     /// Deletes the records before an offset.
     pub fn delete_records(&mut self, topic: &str, partition: i32, before: i64) {
         self.recorder.model.partition(topic, partition).start.ask(before);
-        let deleted = operations::delete_records(self.recorder, &mut self.client, topic, partition, before);
-        assert_eq!(expect(deleted, "DeleteRecords"), before, "the log starts where it was told to");
+        let deleted = operations::delete_records(self.recorder, &mut self.asker, topic, partition, before);
+        let start = expect(deleted, "DeleteRecords");
+        assert!(start >= before, "the log starts where it was told to, and not at {start}");
         self.recorder.acknowledge(|model| model.partition(topic, partition).start.acknowledge());
     }
 
-    /// Commits an offset for a group.
+    /// Deletes a part of what a partition shows, in quarters.
+    pub fn delete_quarters(&mut self, topic: &str, partition: i32, quarters: i64) {
+        let mut list = |timestamp| {
+            let offset = operations::list_offset(self.recorder, &mut self.asker, topic, partition, timestamp);
+            expect(offset, "ListOffsets")
+        };
+        let (start, end) = (list(-2), list(-1));
+        let before = start + (end - start) * quarters / 4;
+        if before > start {
+            self.delete_records(topic, partition, before);
+        }
+    }
+
+    /// Commits an offset for a group, by its member where it has one.
     pub fn commit(&mut self, group: &str, topic: &str, partition: i32, offset: i64) {
         let key = (group.to_owned(), topic.to_owned(), partition);
         self.recorder.model.commits.entry(key.clone()).or_default().ask(offset);
+        let member = self.member(group);
+        self.coordinated(group, "OffsetCommit", |recorder, client| {
+            groups::commit(recorder, client, group, member.as_ref(), (topic, partition), offset)
+        });
+        self.recorder.acknowledge(|model| model.commits.entry(key).or_default().acknowledge());
+    }
+
+    /// Joins a group as its only member, again where it is one.
+    pub fn join(&mut self, group: &str) {
+        let member = self.member(group);
+        self.recorder.model.members.insert(group.to_owned(), Membership::UnderWay);
+        let member = self
+            .coordinated(group, "JoinGroup", |recorder, client| groups::join(recorder, client, group, member.as_ref()));
+        self.recorder.acknowledge(|model| model.members.insert(group.to_owned(), Membership::Joined(member)));
+    }
+
+    /// The member of a group leaves it, where it has one.
+    pub fn leave(&mut self, group: &str) {
+        let Some(member) = self.member(group) else { return };
+        self.recorder.model.members.insert(group.to_owned(), Membership::UnderWay);
+        self.coordinated(group, "LeaveGroup", |recorder, client| groups::leave(recorder, client, group, &member));
+        self.recorder.acknowledge(|model| model.members.insert(group.to_owned(), Membership::Left(member)));
+    }
+
+    fn member(&self, group: &str) -> Option<Member> {
+        match self.recorder.model.members.get(group)? {
+            Membership::Joined(member) => Some(member.clone()),
+            Membership::UnderWay | Membership::Left(_) => None,
+        }
+    }
+
+    /// Asks a coordinator, until it is there.
+    fn coordinated<T>(
+        &mut self,
+        group: &str,
+        what: &str,
+        mut ask: impl FnMut(&mut Recorder<'b, M, Model>, &mut Client) -> Result<T, CallError>,
+    ) -> T {
         for _ in 0..COORDINATOR_TRIES {
-            match operations::commit(self.recorder, &mut self.client, group, topic, partition, offset) {
-                Ok(()) => {
-                    self.recorder.acknowledge(|model| model.commits.entry(key).or_default().acknowledge());
-                    return;
-                }
+            match ask(self.recorder, &mut self.asker) {
                 Err(CallError::Code(code)) if COORDINATOR_CODES.contains(&code) => {
                     // The first one asks for the offsets topic.
-                    expect(operations::find_coordinator(self.recorder, &mut self.client, group), "FindCoordinator");
+                    expect(operations::find_coordinator(self.recorder, &mut self.asker, group), "FindCoordinator");
                     self.wait(Duration::from_millis(20));
                 }
-                Err(error) => panic!("OffsetCommit failed: {error:?}"),
+                answer => return expect(answer, what),
             }
         }
         panic!("the coordinator of {group} did not come");
@@ -134,10 +273,61 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
 
     /// Asks for a producer id.
     pub fn init_producer(&mut self) -> Producer {
-        let producer = expect(operations::init_producer(self.recorder, &mut self.client), "InitProducerId");
+        let producer = expect(operations::init_producer(self.recorder, &mut self.asker), "InitProducerId");
         let new = self.recorder.acknowledge(|model| model.producer_ids.insert(producer.id));
         assert!(new, "a producer id is handed out once");
         producer
+    }
+
+    /// Ends the process and starts another one, with as many shards. Idempotent producers send again what was not
+    /// answered; of other batches nobody will know.
+    ///
+    /// # Panics
+    /// Where the node does not stop, or does not start again.
+    pub fn restart(&mut self, end: End, shards: u16) {
+        let node = self.recorder.node();
+        match end {
+            End::Kill => self.world().kill(node),
+            End::PowerLoss(survival) => drop(self.world().power_loss(node, survival)),
+            End::Stop => {
+                self.world().shut_down(node);
+                let stopped = |world: &mut World<M>| *world.state(node) == NodeState::Down(Ended::Stopped);
+                assert!(self.recorder.run_until(LIFECYCLE_TIME, stopped), "the node does not stop");
+            }
+        }
+        self.world().set_shards(node, shards);
+        self.world().start_node(node);
+        self.recorder
+            .run_until(LIFECYCLE_TIME, |world| matches!(world.state(node), NodeState::Serving | NodeState::Down(_)));
+        let state = self.world().state(node);
+        assert_eq!(*state, NodeState::Serving, "the node does not start again");
+        self.client.reconnect(self.recorder);
+        self.asker.reconnect(self.recorder);
+        if let End::PowerLoss(_) = end {
+            self.forget_lost();
+        }
+        let (again, unknown): (VecDeque<UnderWay>, VecDeque<UnderWay>) =
+            core::mem::take(&mut self.under_way).into_iter().partition(|batch| batch.again.is_some());
+        drop(unknown);
+        for request in again.iter().filter_map(|batch| batch.again.as_ref()) {
+            self.client.send(self.recorder, request, PRODUCE_VERSION);
+        }
+        self.under_way = again;
+    }
+
+    /// Looks where relaxed topics end now.
+    fn forget_lost(&mut self) {
+        let there = |topic: &Topic| topic.relaxed && topic.presence == Presence::There;
+        let topics = self.recorder.model.topics.iter().filter(|(_, topic)| there(topic));
+        let relaxed: Vec<(String, usize)> =
+            topics.map(|(name, topic)| (name.clone(), topic.partitions.len())).collect();
+        for (topic, partitions) in relaxed {
+            for partition in 0..partitions as i32 {
+                let end = operations::list_offset(self.recorder, &mut self.asker, &topic, partition, -1);
+                let end = expect(end, "ListOffsets");
+                self.recorder.acknowledge(|model| model.forget_lost(&topic, partition, end));
+            }
+        }
     }
 
     /// The model, to demand more or less of it.

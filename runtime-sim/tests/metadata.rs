@@ -63,7 +63,7 @@ fn snapshots_stand_for_the_log_before_them() {
         let survival =
             Survival { seed: WorldSeed(u64::from(round)), profile: Profile::ALL[round as usize % Profile::ALL.len()] };
         match round % 3 {
-            0 => world.power_loss(node, survival),
+            0 => drop(world.power_loss(node, survival)),
             1 => world.kill(node),
             _ => assert!(world.shut_down_and_wait(node, BOOT)),
         }

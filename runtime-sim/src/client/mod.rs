@@ -1,8 +1,11 @@
 //! A client that speaks Kafka's protocol by an implementation that is not ours: the crate `kafka-protocol`.
 //!
 //! A [`Client`] is one connection with the requests that are under way on it. It holds no world, so that it can be copied
-//! beside one. What it sends and how long it waits is the caller's business; [`operations`] has what callers want most.
+//! beside one. What it sends and how long it waits is the caller's business; [`operations`], [`groups`] and
+//! [`admin`] have what callers want most.
 
+pub mod admin;
+pub mod groups;
 pub mod operations;
 
 use crate::drive::Drive;

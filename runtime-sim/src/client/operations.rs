@@ -31,7 +31,7 @@ const DELETE_TOPICS_VERSION: i16 = 6;
 const DELETE_RECORDS_VERSION: i16 = 2;
 const LIST_OFFSETS_VERSION: i16 = 7;
 const METADATA_VERSION: i16 = 12;
-const OFFSET_COMMIT_VERSION: i16 = 9;
+pub(super) const OFFSET_COMMIT_VERSION: i16 = 9;
 const OFFSET_FETCH_VERSION: i16 = 9;
 const FIND_COORDINATOR_VERSION: i16 = 4;
 const INIT_PRODUCER_ID_VERSION: i16 = 4;
@@ -319,7 +319,7 @@ pub fn send_commit(drive: &mut impl Drive, client: &mut Client, group: &str, top
     client.send_only(drive, &commit_request(group, topic, partition, offset), OFFSET_COMMIT_VERSION);
 }
 
-fn commit_request(group: &str, topic: &str, partition: i32, offset: i64) -> OffsetCommitRequest {
+pub(super) fn commit_request(group: &str, topic: &str, partition: i32, offset: i64) -> OffsetCommitRequest {
     let asked = OffsetCommitRequestPartition::default()
         .with_partition_index(partition)
         .with_committed_offset(offset)
@@ -378,18 +378,18 @@ pub fn init_producer(drive: &mut impl Drive, client: &mut Client) -> Result<Prod
     Ok(Producer { id: response.producer_id.0, epoch: response.producer_epoch, sequence: 0 })
 }
 
-fn code(code: i16) -> Result<(), CallError> {
+pub(super) fn code(code: i16) -> Result<(), CallError> {
     if code == 0 { Ok(()) } else { Err(CallError::Code(code)) }
 }
 
-fn wrong(what: &str) -> CallError {
+pub(super) fn wrong(what: &str) -> CallError {
     CallError::Wrong(what.to_owned())
 }
 
-fn topic_name(name: &str) -> TopicName {
+pub(super) fn topic_name(name: &str) -> TopicName {
     TopicName(text(name))
 }
 
-fn text(text: &str) -> StrBytes {
+pub(super) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }

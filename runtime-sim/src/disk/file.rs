@@ -8,7 +8,7 @@
 //!    left has removed what it cut off.
 
 use super::content::{Content, SECTOR_BYTES};
-use super::survival::Survival;
+use super::survival::{Losses, Survival};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -88,10 +88,11 @@ impl FileData {
     }
 
     /// What is there after a power loss. `file` addresses the draws.
-    pub(crate) fn after_power_loss(&self, file: u64, survival: &Survival) -> Content {
+    pub(crate) fn after_power_loss(&self, file: u64, survival: &Survival, losses: &mut Losses) -> Content {
         if self.pending.is_empty() {
             return self.durable.clone();
         }
+        let (mut lost, mut left, mut reordered) = (0, 0, false);
         let (length, changes_settled) = self.surviving_length(file, survival);
         let mut content = self.durable.clone();
         for (sector, changes) in self.pending_by_sector() {
@@ -102,8 +103,19 @@ impl FileData {
             for &at in changes.iter().take(kept) {
                 self.change_sector(&mut content, sector, at);
             }
+            let whole = kept == changes.len();
+            reordered |= whole && lost > 0;
+            if whole { left += 1 } else { lost += 1 }
         }
         content.set_length(length);
+        losses.add(Losses {
+            sectors_lost: lost,
+            sectors_kept: left,
+            files_torn: u64::from(lost > 0 && left > 0),
+            lengths_lost: u64::from(length != self.current.length()),
+            files_reordered: u64::from(reordered),
+            ..Losses::default()
+        });
         content
     }
 
@@ -195,7 +207,8 @@ mod tests {
         drawn
             .chain(fixed)
             .map(|(seed, profile)| {
-                let content = file.after_power_loss(1, &Survival { seed: WorldSeed(seed), profile });
+                let content =
+                    file.after_power_loss(1, &Survival { seed: WorldSeed(seed), profile }, &mut Losses::default());
                 content.read(0, content.length()).to_vec()
             })
             .collect()
@@ -255,7 +268,7 @@ mod tests {
         file.lose_pending();
         file.sync();
         let survival = Survival { seed: WorldSeed(0), profile: Profile::Nothing };
-        assert_eq!(file.after_power_loss(1, &survival).length(), 0);
+        assert_eq!(file.after_power_loss(1, &survival, &mut Losses::default()).length(), 0);
         assert_eq!(&file.current().read(0, 10)[..], b"lost");
     }
 }

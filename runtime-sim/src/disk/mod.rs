@@ -21,7 +21,7 @@ mod tests;
 pub use fault::{Fault, FaultRule, When};
 pub use op::{OpKind, Told};
 pub use queue::Ticket;
-pub use survival::{Profile, Survival};
+pub use survival::{Losses, Profile, Survival};
 
 use crate::draw::{self, Stream, WorldSeed};
 use bytes::Bytes;
@@ -130,6 +130,14 @@ impl Disk {
     #[must_use]
     pub fn under_way(&self) -> usize {
         self.queue.len()
+    }
+
+    /// The kinds of the operations that run, each counted.
+    #[must_use]
+    pub fn running(&self) -> BTreeMap<OpKind, u64> {
+        let mut kinds = BTreeMap::new();
+        self.queue.running().for_each(|(_, queued)| *kinds.entry(OpKind::of(&queued.op)).or_default() += 1);
+        kinds
     }
 
     /// All files and directories, ordered by path.
@@ -251,21 +259,23 @@ impl Disk {
     }
 
     /// The power is gone; call [`process_died`](Self::process_died) first.
-    pub(crate) fn power_loss(&mut self, survival: &Survival) {
+    pub(crate) fn power_loss(&mut self, survival: &Survival) -> Losses {
+        let mut losses = Losses::default();
         assert!(self.queue.len() == 0, "no process outlives its power");
-        self.names = self.names.after_power_loss(survival);
+        self.names = self.names.after_power_loss(survival, &mut losses);
         let paths = self.names.paths();
         let files = paths.iter().filter(|(_, entry)| !entry.is_dir).map(|(path, entry)| {
             let file = &self.files[&entry.inode];
             let left = match file.is_clean() {
                 true => Arc::clone(file),
-                false => Arc::new(FileData::durable(file.after_power_loss(draw::name(path), survival))),
+                false => Arc::new(FileData::durable(file.after_power_loss(draw::name(path), survival, &mut losses))),
             };
             (entry.inode, left)
         });
         self.files = Arc::new(files.collect());
         self.allocated_bytes = self.files.values().map(|file| file.current().allocated_bytes()).sum();
         self.version += 1;
+        losses
     }
 
     fn apply(&mut self, queued: &Queued) -> IoResult {

@@ -7,7 +7,7 @@
 //! 3. A rename changes both names or none.
 //! 4. What lies in a directory whose own name does not survive is gone.
 
-use super::survival::Survival;
+use super::survival::{Losses, Survival};
 use crate::draw::name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -126,7 +126,7 @@ impl Names {
     }
 
     /// The names after a power loss, all of them durable.
-    pub(crate) fn after_power_loss(&self, survival: &Survival) -> Self {
+    pub(crate) fn after_power_loss(&self, survival: &Survival, losses: &mut Losses) -> Self {
         let mut tree = self.durable.as_ref().clone();
         let mut lost: BTreeSet<&Slot> = BTreeSet::new();
         for change in &self.pending {
@@ -134,7 +134,9 @@ impl Names {
             let (dir, text) = slots().next().map_or((0, 0), |(dir, text)| (dir.0, name(text)));
             if slots().all(|slot| !lost.contains(slot)) && survival.name(&[dir, text, change.ordinal]) {
                 change.make(&mut tree);
+                losses.names_kept += 1;
             } else {
+                losses.names_lost += 1;
                 lost.extend(slots());
             }
         }
@@ -215,7 +217,7 @@ mod tests {
         profiles
             .chain([(0, Profile::Nothing), (0, Profile::Everything)])
             .map(|(seed, profile)| {
-                let left = names.after_power_loss(&Survival { seed: WorldSeed(seed), profile });
+                let left = names.after_power_loss(&Survival { seed: WorldSeed(seed), profile }, &mut Losses::default());
                 left.paths().into_iter().map(|(path, entry)| format!("{path}={}", entry.inode.0)).collect()
             })
             .collect()

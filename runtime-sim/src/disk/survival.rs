@@ -11,6 +11,38 @@ pub struct Survival {
     pub profile: Profile,
 }
 
+/// What power losses have taken, counted: a loss that took nothing has tested nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Unsynced sectors that are not as they were written last.
+    pub sectors_lost: u64,
+    /// Unsynced sectors that are.
+    pub sectors_kept: u64,
+    /// Files of whose unsynced sectors some are and some are not.
+    pub files_torn: u64,
+    /// Files whose length is not the one that they had last.
+    pub lengths_lost: u64,
+    /// Files that have a later sector and lack an earlier one.
+    pub files_reordered: u64,
+    /// Unsynced changes of names that are not left.
+    pub names_lost: u64,
+    /// Those that are.
+    pub names_kept: u64,
+}
+
+impl Losses {
+    /// Adds up others.
+    pub const fn add(&mut self, other: Self) {
+        self.sectors_lost += other.sectors_lost;
+        self.sectors_kept += other.sectors_kept;
+        self.files_torn += other.files_torn;
+        self.lengths_lost += other.lengths_lost;
+        self.files_reordered += other.files_reordered;
+        self.names_lost += other.names_lost;
+        self.names_kept += other.names_kept;
+    }
+}
+
 /// The shape of a loss. The extremes find most of what there is to find, the drawn ones the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {

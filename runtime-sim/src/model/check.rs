@@ -1,8 +1,8 @@
 //! What must hold of a broker that has booted again.
 
-use super::{Model, Partition, Presence, Topic};
+use super::{Membership, Model, Partition, Presence, Topic};
 use crate::client::operations::{self, Fetched, Producer};
-use crate::client::{CallError, Client};
+use crate::client::{CallError, Client, admin, groups};
 use crate::drive::Drive;
 use crate::machine::Machine;
 use crate::node::NodeIndex;
@@ -13,6 +13,8 @@ use core::time::Duration;
 use grete_core::effect::Level;
 use std::collections::BTreeMap;
 
+/// Kafka's code for a member that is not in the group.
+const UNKNOWN_MEMBER_ID: i16 = 25;
 /// Kafka's codes for a coordinator that is not there yet.
 const COORDINATOR_CODES: [i16; 3] = [14, 15, 16];
 /// How often a coordinator is asked again, and how long between.
@@ -32,9 +34,12 @@ pub fn check<M: Machine>(world: &mut World<M>, node: NodeIndex, model: &Model) -
     checker.topics(model)?;
     for ((group, topic, partition), register) in &model.commits {
         let committed = checker.committed(group, topic, *partition)?;
-        if !register.allows(committed) && !is_gone(model, topic) {
+        if !register.allows(committed.as_ref()) && !is_gone(model, topic) {
             return Err(format!("group {group} has committed {committed:?} of {topic}-{partition}, not {register:?}"));
         }
+    }
+    for (group, membership) in &model.members {
+        checker.membership(group, membership)?;
     }
     checker.producer_ids(model)?;
     checker.world.check_invariants();
@@ -78,14 +83,29 @@ impl<M: Machine> Checker<'_, M> {
                     if topic.id.is_none() && model.topic_ids.contains(&shown.id) {
                         return Err(format!("topic {name} has the id of an earlier one"));
                     }
-                    if topic.partitions.len() != shown.partitions {
-                        return Err(format!("topic {name} has {} partitions", shown.partitions));
+                    if !topic.count.allows(Some(&(shown.partitions as i64))) {
+                        return Err(format!("topic {name} has {} partitions, not {:?}", shown.partitions, topic.count));
                     }
-                    for (partition, index) in topic.partitions.iter().zip(0..) {
+                    self.configs(name, topic)?;
+                    for (partition, index) in topic.partitions.iter().take(shown.partitions).zip(0..) {
                         self.partition(name, topic, partition, index)
                             .map_err(|what| format!("partition {name}-{index}: {what}"))?;
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn configs(&mut self, name: &str, topic: &Topic) -> Result<(), String> {
+        if topic.configs.is_empty() {
+            return Ok(());
+        }
+        let shown = admin::topic_configs(self.world, self.client, name);
+        let shown = shown.map_err(|error| format!("DescribeConfigs of {name}: {error:?}"))?;
+        for (key, register) in &topic.configs {
+            if !register.allows(shown.get(key)) {
+                return Err(format!("{key} of topic {name} is {:?}, not {register:?}", shown.get(key)));
             }
         }
         Ok(())
@@ -158,6 +178,25 @@ impl<M: Machine> Checker<'_, M> {
         Err(format!("the coordinator of group {group} is not there after {COORDINATOR_TRIES} tries"))
     }
 
+    /// The member of a group is in the generation that it was told, or has left.
+    fn membership(&mut self, group: &str, membership: &Membership) -> Result<(), String> {
+        let (member, expected) = match membership {
+            Membership::UnderWay => return Ok(()),
+            Membership::Joined(member) => (member, Ok(())),
+            Membership::Left(member) => (member, Err(CallError::Code(UNKNOWN_MEMBER_ID))),
+        };
+        for _ in 0..COORDINATOR_TRIES {
+            match groups::heartbeat(self.world, self.client, group, member) {
+                Err(CallError::Code(code)) if COORDINATOR_CODES.contains(&code) => {
+                    self.world.run_for(COORDINATOR_PAUSE);
+                }
+                answer if answer == expected => return Ok(()),
+                answer => return Err(format!("a heartbeat of {member:?} of group {group} is answered by {answer:?}")),
+            }
+        }
+        Err(format!("the coordinator of group {group} is not there after {COORDINATOR_TRIES} tries"))
+    }
+
     fn producer_ids(&mut self, model: &Model) -> Result<(), String> {
         if model.producer_ids.is_empty() {
             return Ok(());
@@ -184,7 +223,7 @@ fn starts_where_it_may(fetched: &Fetched, topic: &Topic, partition: &Partition) 
     let start = fetched.log_start;
     let unset = start == 0 && partition.start.acknowledged.is_none();
     let moved_on = topic.retained && start >= partition.start.acknowledged.unwrap_or(0);
-    match unset || moved_on || partition.start.allows(Some(start)) {
+    match unset || moved_on || partition.start.allows(Some(&start)) {
         true => Ok(()),
         false => Err(format!("it starts at {start}, not {:?}", partition.start)),
     }

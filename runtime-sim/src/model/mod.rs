@@ -8,6 +8,7 @@ mod check;
 
 pub use check::check;
 
+use crate::client::groups::Member;
 use crate::client::operations::Producer;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,11 +19,24 @@ pub struct Model {
     /// By name. A topic that was deleted and created again is a new one, and stands here alone.
     pub topics: BTreeMap<String, Topic>,
     /// Committed offsets by group, topic and partition.
-    pub commits: BTreeMap<(String, String, i32), Register>,
+    pub commits: BTreeMap<(String, String, i32), Register<i64>>,
     /// All producer ids that were handed out.
     pub producer_ids: BTreeSet<i64>,
     /// All topic ids that were told.
     pub topic_ids: BTreeSet<u128>,
+    /// Groups with their only member.
+    pub members: BTreeMap<String, Membership>,
+}
+
+/// What is known of the only member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// It is joining or leaving.
+    UnderWay,
+    /// It has its assignment.
+    Joined(Member),
+    /// It has left.
+    Left(Member),
 }
 
 /// A topic.
@@ -32,8 +46,12 @@ pub struct Topic {
     pub presence: Presence,
     /// Its id, once it was told.
     pub id: Option<u128>,
-    /// Its partitions; as many as it was created with.
+    /// Its partitions; as many as were ever asked for.
     pub partitions: Vec<Partition>,
+    /// The number of its partitions.
+    pub count: Register<i64>,
+    /// What was configured for it.
+    pub configs: BTreeMap<String, Register<String>>,
     /// What was acknowledged need not survive a power loss, only stay whole: `durability=os`.
     pub relaxed: bool,
     /// Old segments may go by themselves.
@@ -61,7 +79,7 @@ pub struct Partition {
     /// What consumers were shown: by offset.
     pub seen: BTreeMap<i64, Bytes>,
     /// Where the log starts, by DeleteRecords.
-    pub start: Register,
+    pub start: Register<i64>,
 }
 
 /// A batch that was sent.
@@ -75,30 +93,38 @@ pub struct Batch {
     pub producer: Producer,
 }
 
-/// A number that is set again and again, by one client after the other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Register {
+/// A value that is set again and again, by one client after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Register<T> {
     /// The value that was acknowledged last.
-    pub acknowledged: Option<i64>,
+    pub acknowledged: Option<T>,
     /// Values that were asked for since and are not acknowledged.
-    pub under_way: Vec<i64>,
+    pub under_way: Vec<T>,
 }
 
-impl Register {
+impl<T> Default for Register<T> {
+    fn default() -> Self {
+        Self { acknowledged: None, under_way: Vec::new() }
+    }
+}
+
+impl<T: PartialEq> Register<T> {
     /// A value is being set.
-    pub fn ask(&mut self, value: i64) {
+    pub fn ask(&mut self, value: T) {
         self.under_way.push(value);
     }
 
-    /// The oldest value under way was acknowledged.
+    /// The value that was asked for last was acknowledged. What was asked for before it and never answered was either
+    /// done before it or not at all.
     pub fn acknowledge(&mut self) {
-        self.acknowledged = Some(self.under_way.remove(0));
+        self.acknowledged = self.under_way.pop();
+        self.under_way.clear();
     }
 
     /// Whether a reader may be told this.
     #[must_use]
-    pub fn allows(&self, value: Option<i64>) -> bool {
-        value == self.acknowledged || value.is_some_and(|value| self.under_way.contains(&value))
+    pub fn allows(&self, value: Option<&T>) -> bool {
+        value == self.acknowledged.as_ref() || value.is_some_and(|value| self.under_way.contains(value))
     }
 }
 
@@ -110,6 +136,8 @@ impl Topic {
             presence: Presence::Creating,
             id: None,
             partitions: vec![Partition::default(); partitions],
+            count: Register { acknowledged: Some(partitions as i64), under_way: Vec::new() },
+            configs: BTreeMap::new(),
             relaxed: false,
             retained: false,
         }
@@ -123,6 +151,18 @@ impl Model {
     /// Where it was not: the workload is wrong.
     pub fn partition(&mut self, topic: &str, partition: i32) -> &mut Partition {
         &mut self.topic(topic).partitions[partition as usize]
+    }
+
+    /// The power was gone: what relaxed topics have lost of what was acknowledged need not come back. `end` says where
+    /// a partition ends now.
+    pub fn forget_lost(&mut self, topic: &str, partition: i32, end: i64) {
+        let partition = self.partition(topic, partition);
+        partition.seen.retain(|offset, _| *offset < end);
+        for batch in &mut partition.batches {
+            if batch.base.is_some_and(|base| base >= end) {
+                batch.base = None;
+            }
+        }
     }
 
     /// A topic that was asked for.

@@ -9,10 +9,11 @@
 //! the trace of its case.
 
 mod recorder;
+pub mod script;
 
 pub use recorder::Recorder;
 
-use crate::disk::{Profile, Survival};
+use crate::disk::{Losses, OpKind, Profile, Survival};
 use crate::draw::{Stream, WorldSeed};
 use crate::drive::Drive;
 use crate::machine::Machine;
@@ -20,10 +21,13 @@ use crate::node::{NodeIndex, NodeState};
 use crate::world::World;
 use core::fmt;
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The lines of a trace that a failure carries.
-const TRACE_LINES: usize = 400;
+const TRACE_LINES: usize = 3_000;
+/// How often a boot after a power loss has another number of shards, where it may: times out of a million.
+const RESHARDED_PER_MILLION: u32 = 250_000;
 /// Failures after which a run ends.
 const FAILURES_MAX: usize = 5;
 
@@ -40,6 +44,8 @@ pub struct Plan {
     pub recovery_per_million: u32,
     /// How long a boot may take.
     pub boot_time: Duration,
+    /// A boot after a power loss may have any number of shards up to this; 0 for as many as there were.
+    pub shards_max: u16,
 }
 
 impl Plan {
@@ -52,6 +58,7 @@ impl Plan {
             cases_per_point,
             recovery_per_million: 10_000,
             boot_time: Duration::from_secs(60),
+            shards_max: 0,
         }
     }
 }
@@ -72,8 +79,8 @@ pub struct Case {
 /// A case that failed.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Which one.
-    pub case: Case,
+    /// Which one; none where the workload itself failed.
+    pub case: Option<Case>,
     /// What was wrong.
     pub what: String,
     /// The end of its story.
@@ -82,7 +89,10 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:?}: {}", self.case, self.what)?;
+        match self.case {
+            Some(case) => writeln!(f, "{case:?}: {}", self.what)?,
+            None => writeln!(f, "the workload itself fails: {}", self.what)?,
+        }
         self.trace.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }
@@ -96,6 +106,18 @@ pub struct Report {
     pub cases: u64,
     /// Those of them that hit a recovery.
     pub recovery_cases: u64,
+    /// What was lost in all of them.
+    pub losses: Losses,
+    /// The cases by what survived: the number of [`Profile::ALL`].
+    pub profiles: [u64; Profile::ALL.len()],
+    /// The kinds of operations that were running when the power went, over all cases.
+    pub running: BTreeMap<OpKind, u64>,
+    /// The cases after which the broker had to cut a torn tail.
+    pub cuts: u64,
+    /// Those after which it kept a directory under another name.
+    pub strays: u64,
+    /// The cases that booted with another number of shards.
+    pub reshardings: u64,
     /// The cases that failed; the run ends after a few.
     pub failures: Vec<Failure>,
     /// The hash of the workload's run.
@@ -108,6 +130,14 @@ impl Report {
         self.points += other.points;
         self.cases += other.cases;
         self.recovery_cases += other.recovery_cases;
+        self.losses.add(other.losses);
+        self.profiles.iter_mut().zip(other.profiles).for_each(|(count, more)| *count += more);
+        for (kind, count) in other.running {
+            *self.running.entry(kind).or_default() += count;
+        }
+        self.cuts += other.cuts;
+        self.strays += other.strays;
+        self.reshardings += other.reshardings;
         self.failures.extend(other.failures);
     }
 
@@ -140,9 +170,15 @@ pub fn run<M: Machine, S: Clone>(
         }
     };
     let mut recorder = Recorder::new(world, model, plan.node, &mut watch);
-    workload(&mut recorder);
-    let hash = recorder.into_world().hash();
-    report.hash = hash;
+    let outcome = guarded(|| {
+        workload(&mut recorder);
+        Ok(())
+    });
+    let world = recorder.into_world();
+    report.hash = world.hash();
+    if let Err(what) = outcome {
+        report.failures.push(Failure { case: None, what, trace: last_lines(&world) });
+    }
     report
 }
 
@@ -160,13 +196,11 @@ fn try_case<M: Machine, S: Clone>(
     let profile = Profile::ALL[turn % Profile::ALL.len()];
     let survival = Survival { seed, profile };
     let case = Case { point, number, profile, recovery: None };
-    report.cases += 1;
-    let mut left = world.clone();
-    left.power_loss(plan.node, survival);
-
+    let left = lose(world, plan, survival, turn, report);
     let mut second_losses = Vec::new();
+    let mut booting = left.clone();
+    let told = booting.notices(plan.node).len();
     let outcome = guarded(|| {
-        let mut booting = left.clone();
         let mut step = 0;
         boot(&mut booting, plan, |world| {
             step += 1;
@@ -178,26 +212,47 @@ fn try_case<M: Machine, S: Clone>(
     });
     if let Err(what) = outcome {
         let trace = trace_of(left, plan, |world| check(world, model));
-        report.failures.push(Failure { case, what, trace });
+        report.failures.push(Failure { case: Some(case), what, trace });
         return;
     }
-    for (step, mut interrupted) in second_losses {
-        report.cases += 1;
+    let says = |text: &str| booting.notices(plan.node)[told..].iter().any(|notice| notice.text.contains(text));
+    report.cuts += u64::from(says("are cut"));
+    report.strays += u64::from(says("it is kept as"));
+    for (step, interrupted) in second_losses {
         report.recovery_cases += 1;
-        let profile = Profile::ALL[(turn + step as usize) % Profile::ALL.len()];
+        let turn = turn + step as usize;
+        let profile = Profile::ALL[turn % Profile::ALL.len()];
         let seed = WorldSeed(seed.draw(Stream::Workload, &[step, 1]).0);
-        interrupted.power_loss(plan.node, Survival { seed, profile });
+        let interrupted = lose(&interrupted, plan, Survival { seed, profile }, turn, report);
         let outcome = guarded(|| {
             let mut booting = interrupted.clone();
             boot(&mut booting, plan, |_| ())?;
             check(&mut booting, model)
         });
         if let Err(what) = outcome {
-            let case = Case { recovery: Some((step, profile)), ..case };
+            let case = Some(Case { recovery: Some((step, profile)), ..case });
             let trace = trace_of(interrupted, plan, |world| check(world, model));
             report.failures.push(Failure { case, what, trace });
         }
     }
+}
+
+/// Takes the power away from a copy of the world.
+fn lose<M: Machine>(world: &World<M>, plan: &Plan, survival: Survival, turn: usize, report: &mut Report) -> World<M> {
+    let mut left = world.clone();
+    report.cases += 1;
+    report.profiles[turn % Profile::ALL.len()] += 1;
+    for (kind, count) in left.running(plan.node) {
+        *report.running.entry(kind).or_default() += count;
+    }
+    report.losses.add(left.power_loss(plan.node, survival));
+    let draw = survival.seed.draw(Stream::Workload, &[u64::from(plan.shards_max)]);
+    if plan.shards_max > 0 && draw.chance(RESHARDED_PER_MILLION) {
+        report.reshardings += 1;
+        let shards = WorldSeed(draw.0).draw(Stream::Workload, &[]).below(u64::from(plan.shards_max));
+        left.set_shards(plan.node, shards as u16 + 1);
+    }
+    left
 }
 
 /// Boots the node without any help; `watch` sees the world after each step that changes its disks.
@@ -241,5 +296,9 @@ fn trace_of<M: Machine>(
         boot(&mut world, plan, |_| ())?;
         check(&mut world)
     }));
+    last_lines(&world)
+}
+
+fn last_lines<M: Machine>(world: &World<M>) -> Vec<String> {
     world.trace().map(|trace| trace.tail(TRACE_LINES).to_vec()).unwrap_or_default()
 }

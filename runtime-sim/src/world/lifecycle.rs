@@ -1,7 +1,7 @@
 //! Starting nodes and ending them, kindly or not.
 
 use super::{Occurrence, World};
-use crate::disk::{FaultRule, Survival};
+use crate::disk::{FaultRule, Losses, Survival};
 use crate::draw::Stream;
 use crate::drive::Drive;
 use crate::machine::Machine;
@@ -45,14 +45,16 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Takes the power away: what was not synced survives as `survival` has it.
-    pub fn power_loss(&mut self, node: NodeIndex, survival: Survival) {
+    /// Takes the power away: what was not synced survives as `survival` has it. Says what was lost.
+    pub fn power_loss(&mut self, node: NodeIndex, survival: Survival) -> Losses {
         if self.nodes[node.0].is_up() {
             self.end_node(node.0, Ended::PowerLoss);
         }
+        let mut losses = Losses::default();
         for disk in &mut self.nodes[node.0].disks {
-            disk.power_loss(&survival);
+            losses.add(disk.power_loss(&survival));
         }
+        losses
     }
 
     /// Asks a node to stop in order.

@@ -11,7 +11,7 @@ mod network;
 
 use crate::clock::{Clock, WorldTime};
 use crate::digest::Digest;
-use crate::disk::{Disk, DiskProfile, Ticket};
+use crate::disk::{Disk, DiskProfile, OpKind, Ticket};
 use crate::draw::{Stream, WorldSeed};
 use crate::machine::Machine;
 use crate::net::{Connection, NetworkProfile};
@@ -176,6 +176,16 @@ impl<M: Machine> World<M> {
     #[must_use]
     pub fn disk_version(&self, node: NodeIndex) -> u64 {
         self.nodes[node.0].disks.iter().map(Disk::version).sum()
+    }
+
+    /// The kinds of the operations that run on a node's disks, each counted.
+    #[must_use]
+    pub fn running(&self, node: NodeIndex) -> BTreeMap<OpKind, u64> {
+        let mut kinds = BTreeMap::new();
+        for (kind, count) in self.nodes[node.0].disks.iter().flat_map(Disk::running) {
+            *kinds.entry(kind).or_default() += count;
+        }
+        kinds
     }
 
     /// The clocks of a node, to be set.

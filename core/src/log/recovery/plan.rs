@@ -81,9 +81,10 @@ impl Plan {
             }
         }
         let segments: Vec<FoundSegment> = segments.into_values().collect();
+        let has_epochs = files.iter().any(|(name, _)| **name == *leader_epoch_checkpoint::NAME);
         let plan = match entry {
             Some(entry) => Self::recorded(segments, entry)?,
-            None => Self::unrecorded(segments, unrecorded),
+            None => Self::unrecorded(segments, unrecorded, has_epochs),
         };
         Ok(Self { leftovers, ..plan })
     }
@@ -92,9 +93,9 @@ impl Plan {
         let FilePosition(position) = entry.position;
         let at = match segments.binary_search_by_key(&entry.segment, |segment| segment.base) {
             Ok(at) => at,
-            Err(at) if position == 0 && entry.segment == entry.flushed_end && at == segments.len() => {
-                // It was begun, and nothing was appended to it.
-                segments.push(FoundSegment { base: entry.segment, ..FoundSegment::default() });
+            Err(at) if position == 0 && entry.segment == entry.flushed_end => {
+                // It was begun, and nothing in it was flushed. Later ones that a power loss has left without it go.
+                segments.insert(at, FoundSegment { base: entry.segment, ..FoundSegment::default() });
                 at
             }
             Err(_) => {
@@ -120,9 +121,13 @@ impl Plan {
         })
     }
 
-    fn unrecorded(mut segments: Vec<FoundSegment>, unrecorded: Unrecorded) -> Self {
-        if segments.is_empty() {
-            segments.push(FoundSegment::default());
+    /// `has_epochs` says whether there is a file of leader epochs. Kafka makes one with each log, and we do so before a log
+    /// is recorded; so a log without either is one of ours whose start was never moved: it begins at 0, and where it
+    /// does not, a power loss has taken its front.
+    fn unrecorded(mut segments: Vec<FoundSegment>, unrecorded: Unrecorded, has_epochs: bool) -> Self {
+        let lacks_front = segments.first().is_some_and(|first| first.base > Offset::ZERO);
+        if segments.is_empty() || lacks_front && !has_epochs && unrecorded == Unrecorded::NEW {
+            segments.insert(0, FoundSegment::default());
         }
         let scan_segment = segments.iter().rposition(|segment| segment.base <= unrecorded.flushed).unwrap_or(0);
         let base = |at: usize| segments.get(at).map_or(Offset::ZERO, |segment| segment.base);

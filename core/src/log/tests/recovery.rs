@@ -371,3 +371,41 @@ fn the_directory_of_the_metadata_log_is_never_given_away() {
     assert_eq!(world.disk.dirs(), ["__cluster_metadata-0"]);
     assert_eq!(world.store.state(partition).map(|state| state.durable_end), Ok(Offset(1)));
 }
+
+#[test]
+fn a_log_that_was_never_recorded_and_lacks_its_front_begins_anew() {
+    let config = LogConfig { segment_bytes: 350, ..LogConfig::default() };
+    let mut world = world(&config, 100);
+    // The name of the first segment did not become durable.
+    world.disk.remove(LOG);
+    reopen(&mut world, &config);
+    assert_eq!(log_end(&world), Some(0));
+    assert_eq!(world.store.state(partition(0)).map(|state| state.log_start), Ok(Offset(0)));
+    let left: Vec<_> = world.disk.paths().into_iter().filter(|path| path.ends_with(".log")).collect();
+    assert!(left.is_empty(), "{left:?}");
+    let info = world.commit(partition(0), &BatchSpec::new(1, 40).build());
+    assert_eq!(info.first_offset, Offset(0));
+}
+
+#[test]
+fn a_segment_that_was_recorded_empty_may_be_missing_before_later_ones() {
+    // Each segment holds three batches; the fourth begins one at offset 6.
+    let config = LogConfig { segment_bytes: 350, ..LogConfig::default() };
+    let mut world = World::with(LogStoreConfig { tail_bytes_max: 0, ..LogStoreConfig::default() });
+    world.open(partition(0), &config);
+    for _ in 0..3 {
+        world.commit(partition(0), &BatchSpec::new(2, 40).build());
+    }
+    world.store.advance_high_watermark(partition(0), Offset(6));
+    world.store.delete_records(world.now, partition(0), Offset(6)).expect("the log is open");
+    world.settle();
+    world.wait_ms(1000);
+    for _ in 0..6 {
+        world.commit(partition(0), &BatchSpec::new(2, 40).build());
+    }
+    // Its name did not become durable.
+    world.disk.remove("orders-0/00000000000000000006.log");
+    reopen(&mut world, &config);
+    assert_eq!(log_end(&world), Some(6), "{:?}", world.disk.notices);
+    assert_eq!(world.store.state(partition(0)).map(|state| state.log_start), Ok(Offset(6)));
+}

@@ -1,0 +1,114 @@
+//! Running a script, and losing the power in it.
+
+use super::draw::SHARDS_MAX;
+use super::{Act, EndOf, Script};
+use crate::client::operations::Producer;
+use crate::disk::{DiskProfile, Profile, Survival};
+use crate::draw::WorldSeed;
+use crate::drive::Drive;
+use crate::model::{Model, check};
+use crate::node::{NodeIndex, NodeState};
+use crate::power::{self, Plan, Recorder, Report};
+use crate::workload::{End, LIFECYCLE_TIME, Session};
+use crate::world::{World, WorldProfile};
+use core::time::Duration;
+use grete_core::shard::Shard;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const NODE: NodeIndex = NodeIndex(0);
+
+/// How thoroughly power losses are tried in a script.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial {
+    /// At which of its points: each one this often, times out of a million.
+    pub points_per_million: u32,
+    /// The cases at each point.
+    pub cases_per_point: u64,
+    /// How often the power goes again at a point of a recovery, times out of a million.
+    pub recovery_per_million: u32,
+    /// Whether the workload itself is written down, for where it fails.
+    pub trace: bool,
+}
+
+/// Runs a script and loses the power in it.
+#[must_use]
+pub fn run(script: &Script, trial: Trial) -> Report {
+    let mut world: World<Shard> = World::new(WorldSeed(script.seed), WorldProfile::default());
+    let shape = &script.node;
+    let node = world.add_node(Arc::new(shape.config()), shape.shards, shape.dirs, &DiskProfile::default());
+    if trial.trace {
+        world.trace_on();
+    }
+    world.start_node(node);
+    let plan = Plan {
+        points_per_million: trial.points_per_million,
+        recovery_per_million: trial.recovery_per_million,
+        shards_max: SHARDS_MAX as u16,
+        ..Plan::every_point(node, trial.cases_per_point)
+    };
+    let workload = |recorder: &mut Recorder<'_, Shard, Model>| {
+        let serves = recorder.run_until(LIFECYCLE_TIME, |world| *world.state(NODE) == NodeState::Serving);
+        assert!(serves, "the node does not start");
+        let mut session = Session::new(recorder);
+        let mut actor = Actor::default();
+        script.acts.iter().for_each(|act| actor.act(act, &mut session));
+        session.settle();
+    };
+    power::run(world, Model::default(), &plan, workload, |world, model| check(world, NODE, model))
+}
+
+/// What a script remembers while it runs.
+#[derive(Default)]
+struct Actor {
+    /// The ids of idempotent producers.
+    producers: BTreeMap<u32, Producer>,
+    /// The next batch of a producer in each partition: by producer, topic and partition.
+    sequences: BTreeMap<(u32, String, i32), Producer>,
+}
+
+impl Actor {
+    fn act(&mut self, act: &Act, session: &mut Session<'_, '_, Shard>) {
+        match act {
+            Act::Create { topic, partitions, configs } => {
+                let configs: Vec<(&str, &str)> =
+                    configs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+                session.create(topic, *partitions, &configs);
+            }
+            Act::Delete { topic } => {
+                self.sequences.retain(|(_, of, _), _| of != topic);
+                session.delete(topic);
+            }
+            Act::Grow { topic, partitions } => session.grow(topic, *partitions),
+            Act::Configure { topic, config: (key, value) } => session.configure(topic, key, value),
+            Act::Send { topic, partition, records, bytes, acks, producer } => {
+                let mut nobody = Producer::NONE;
+                let producer = match *producer {
+                    None => &mut nobody,
+                    Some(number) => {
+                        let id = *self.producers.entry(number).or_insert_with(|| session.init_producer());
+                        self.sequences.entry((number, topic.clone(), *partition)).or_insert(id)
+                    }
+                };
+                session.send_with(topic, *partition, *records, *bytes, *acks, producer);
+            }
+            Act::Settle => session.settle(),
+            Act::Consume { topic, partition } => session.consume(topic, *partition),
+            Act::DeleteRecords { topic, partition, quarters } => session.delete_quarters(topic, *partition, *quarters),
+            Act::Commit { group, topic, partition, offset } => session.commit(group, topic, *partition, *offset),
+            Act::Join { group } => session.join(group),
+            Act::Leave { group } => session.leave(group),
+            Act::Wait { micros } => session.wait(Duration::from_micros(*micros)),
+            Act::Restart { end, shards } => {
+                let end = match *end {
+                    EndOf::Stop => End::Stop,
+                    EndOf::Kill => End::Kill,
+                    EndOf::PowerLoss { seed, profile } => {
+                        End::PowerLoss(Survival { seed: WorldSeed(seed), profile: Profile::ALL[profile] })
+                    }
+                };
+                session.restart(end, *shards);
+            }
+        }
+    }
+}
