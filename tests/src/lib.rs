@@ -1,6 +1,9 @@
 //! The real binary as a process of its own, for tests against real clients.
 
+pub mod clients;
+
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -46,13 +49,7 @@ impl Drop for Scratch {
 impl Broker {
     /// Starts a broker on a free port with its data in `dir`, and waits until it serves.
     pub fn start(dir: &Path, settings: &[&str]) -> Self {
-        let mut command = Command::new(binary());
-        command.arg("--set").arg(format!("log.dirs={}", dir.display()));
-        command.args(["--set", "listeners=PLAINTEXT://127.0.0.1:0"]);
-        command.args(["--set", "group.initial.rebalance.delay.ms=0"]);
-        for setting in settings {
-            command.args(["--set", setting]);
-        }
+        let mut command = command(dir, settings);
         let mut process = command.stderr(Stdio::piped()).spawn().expect("the broker's binary starts");
         let stderr = process.stderr.take().expect("its log is ours");
         let (lines, log) = channel();
@@ -76,6 +73,13 @@ impl Broker {
         Self { process, port, dir: dir.to_path_buf(), log }
     }
 
+    /// Starts a broker that does not come to serve, and gives its exit code and what it has said.
+    pub fn refused(dir: &Path, settings: &[&str]) -> (Option<i32>, Vec<String>) {
+        let output = command(dir, settings).stderr(Stdio::piped()).output().expect("the broker's binary starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), said.lines().map(str::to_owned).collect())
+    }
+
     /// What clients connect to.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
@@ -92,10 +96,15 @@ impl Broker {
         self.process.wait().expect("it is gone");
     }
 
-    /// Stops it in order by SIGTERM, and gives its exit code.
-    pub fn stop(mut self) -> Option<i32> {
+    /// Asks it to stop in order, by SIGTERM.
+    pub fn terminate(&self) {
         let status = Command::new("kill").arg(self.process.id().to_string()).status().expect("kill runs");
         assert!(status.success(), "the signal is sent");
+    }
+
+    /// Stops it in order, and gives its exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        self.terminate();
         self.process.wait().expect("it is gone").code()
     }
 
@@ -110,6 +119,23 @@ impl Drop for Broker {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn command(dir: &Path, settings: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.arg("--set").arg(format!("log.dirs={}", dir.display()));
+    command.args(["--set", "listeners=PLAINTEXT://127.0.0.1:0"]);
+    command.args(["--set", "group.initial.rebalance.delay.ms=0"]);
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
+    command
+}
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback interface has a port");
+    listener.local_addr().expect("it has an address").port()
 }
 
 /// The broker's binary, which `cargo xtask test` has built beside the tests.

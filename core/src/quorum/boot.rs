@@ -35,6 +35,8 @@ pub struct Boot {
     now: Timestamp,
     dirs: Vec<Dir>,
     cluster_id: Option<String>,
+    /// Whether the configuration says which cluster it is.
+    configured: bool,
     epoch: i32,
     /// Since when only Grete has led.
     since: Option<LeaderEpoch>,
@@ -155,6 +157,7 @@ impl Boot {
             seed,
             now,
             dirs,
+            configured: cluster_id.is_some(),
             cluster_id,
             epoch: 0,
             since: None,
@@ -268,7 +271,8 @@ impl Boot {
                 }
                 let ours = self.cluster_id.get_or_insert_with(|| meta.cluster_id.clone());
                 if *ours != meta.cluster_id {
-                    return Err(format!("{path} belongs to the cluster {}, another to {ours}", meta.cluster_id));
+                    let other = if self.configured { "and cluster.id is" } else { "another directory to" };
+                    return Err(format!("{path} belongs to the cluster {}, {other} {ours}", meta.cluster_id));
                 }
                 match (meta.directory_id, self.dirs.get_mut(*at)) {
                     (Some(id), Some(dir)) => dir.directory = Some(id),

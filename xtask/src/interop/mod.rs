@@ -8,6 +8,7 @@
 mod aiokafka;
 mod broker;
 mod confluent;
+mod files;
 mod kafka_python;
 mod kcat;
 mod program;
@@ -72,8 +73,15 @@ struct Context<'a> {
     broker: Option<&'a Broker>,
 }
 
-const CLIENTS: [&Client; 6] =
-    [&kafka_python::CLIENT, &confluent::CLIENT, &aiokafka::CLIENT, &rdkafka::CLIENT, &kcat::CLIENT, &tools::CLIENT];
+const CLIENTS: [&Client; 7] = [
+    &kafka_python::CLIENT,
+    &confluent::CLIENT,
+    &aiokafka::CLIENT,
+    &rdkafka::CLIENT,
+    &kcat::CLIENT,
+    &tools::CLIENT,
+    &files::CLIENT,
+];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     let begun = Instant::now();
