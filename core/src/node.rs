@@ -44,7 +44,7 @@ pub struct NodeConfig {
     pub fetch_bytes_max: usize,
     /// `max.connections`.
     pub connections_max: usize,
-    /// `connections.max.idle.ms`.
+    /// `connections.max.idle.ms`; below zero connections may be idle for ever.
     pub connections_idle_max_ms: i64,
     /// `max.incremental.fetch.session.cache.slots`.
     pub fetch_sessions_max: usize,

@@ -132,6 +132,37 @@ fn connections_beyond_the_limit_wait_for_those_before_them() {
 }
 
 #[test]
+fn connections_that_are_idle_for_too_long_are_closed() {
+    let listeners = ["--set", "listeners=PLAINTEXT://127.0.0.1:0"];
+    let broker = Broker::start(&[&listeners[..], &["--set", "connections.max.idle.ms=100"]].concat());
+    let mut idle = broker.connect();
+    assert_eq!(ask(&mut idle), Some(0));
+    assert_eq!(idle.read(&mut [0]).ok(), Some(0), "it is closed");
+    let broker = Broker::start(&[&listeners[..], &["--set", "connections.max.idle.ms=-1"]].concat());
+    let mut idle = broker.connect();
+    idle.set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout");
+    assert!(idle.read(&mut [0]).is_err(), "nothing comes, and it is not closed");
+    idle.set_read_timeout(Some(ANSWER_MAX)).expect("a timeout");
+    assert_eq!(ask(&mut idle), Some(0));
+}
+
+#[test]
+fn requests_larger_than_allowed_close_their_connection() {
+    let set = ["--set", "listeners=PLAINTEXT://127.0.0.1:0", "--set", "socket.request.max.bytes=1000"];
+    let broker = Broker::start(&set);
+    let mut stream = broker.connect();
+    assert_eq!(ask(&mut stream), Some(0));
+    let mut frame = vec![0; 4 + 1001];
+    frame[..4].copy_from_slice(&1001_u32.to_be_bytes());
+    stream.write_all(&frame).expect("sent");
+    assert!(matches!(stream.read(&mut [0]), Ok(0) | Err(_)), "it is closed");
+    // A large one is refused by its length alone.
+    let mut stream = broker.connect();
+    stream.write_all(&[&100_000_u32.to_be_bytes()[..], &[0; 8]].concat()).expect("sent");
+    assert!(matches!(stream.read(&mut [0]), Ok(0)), "it is closed");
+}
+
+#[test]
 fn one_address_has_so_many_connections_and_no_more() {
     let set = ["--set", "listeners=PLAINTEXT://127.0.0.1:0", "--set", "grete.shards=2"];
     let limit = ["--set", "max.connections.per.ip=1", "--set", "max.connections.per.ip.overrides=127.0.0.1:2"];

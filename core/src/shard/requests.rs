@@ -45,7 +45,9 @@ impl Shard {
             self.connections.close(connection, effects);
             return;
         }
-        self.timers.set(Timer::Idle(connection), now.instant.after_ms(self.node.connections_idle_max_ms));
+        if self.node.connections_idle_max_ms >= 0 {
+            self.timers.set(Timer::Idle(connection), now.instant.after_ms(self.node.connections_idle_max_ms));
+        }
     }
 
     /// A large frame is on its way.
@@ -58,6 +60,12 @@ impl Shard {
 
     /// A request has come.
     pub(super) fn frame(&mut self, now: Now, id: ConnectionId, frame: Bytes, effects: &mut Effects) {
+        // Small frames are not announced, and may be larger than allowed all the same.
+        if frame.len() > self.node.request_bytes_max {
+            let text = format!("it sends a request of {} bytes", frame.len());
+            self.refuse(now, id, &text, effects);
+            return;
+        }
         if self.connections.frame(id, frame, now.instant, effects) {
             self.begin_requests(now, id, effects);
         }

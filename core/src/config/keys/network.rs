@@ -22,7 +22,7 @@ pub(super) const KEYS: &[Key] = &[
         Some("600000"),
         Rule::Any,
         ReadOnly,
-        "A connection without requests is closed after this time.",
+        "A connection without requests is closed after this time; below zero never.",
     ),
     ignored("connections.max.reauth.ms", Long, Some("0"), Rule::Any, ReadOnly),
     ignored("early.start.listeners", List, None, Rule::Any, ReadOnly),

@@ -59,7 +59,7 @@ pub(super) const KEYS: &[Key] = &[
         Some("57671680"),
         Rule::Min(1024),
         ReadOnly,
-        "The most bytes that a fetch is answered with.",
+        "The most bytes that a fetch is answered with, within 16 MiB.",
     ),
     ignored("fetch.purgatory.purge.interval.requests", Int, Some("1000"), Rule::Any, ReadOnly),
     ignored("follower.fetch.last.tiered.offset.enable", Boolean, Some("false"), Rule::Any, ClusterWide),
