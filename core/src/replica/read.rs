@@ -26,6 +26,16 @@ struct Plan {
     empty: bool,
 }
 
+impl Plan {
+    /// Takes a batch that was read from the disk and did not fit into what is left for the end of the answer: those of
+    /// the items behind it would hardly fit either, and each would cost a read to learn so.
+    fn close_if_full(&mut self, item: &ReadItem, fits: bool) {
+        if !fits && !self.empty && self.bytes_left < item.bytes_max {
+            self.bytes_left = 0;
+        }
+    }
+}
+
 /// How the read of an item goes on.
 enum Begun {
     Done(ReadResult),
@@ -54,12 +64,14 @@ impl Replicas {
         let Some(ticket) = self.reading.remove(&read) else { return };
         let Some(operation) = self.reads.get_mut(&ticket) else { return };
         let Some(&item) = operation.items.get(operation.results.len()) else { return };
+        let fits = !result.as_ref().is_ok_and(|records| records.batches.is_empty());
         let done = match (result, visible(work.store, item.partition)) {
             (Ok(records), Ok(visible)) => found(work.store, &item, operation.plan, visible, records),
             (Err(error), _) => ReadResult::failed(read_error(&error)),
             (Ok(_), Err(error)) => ReadResult::failed(error),
         };
         operation.push(done);
+        operation.plan.close_if_full(&item, fits);
         self.read_on(work, ticket);
     }
 
@@ -187,5 +199,31 @@ fn read_error(error: &ReadError) -> ErrorCode {
         ReadError::Failed => ErrorCode::KafkaStorageError,
         // Rot is never served, and never taken for the end of the log.
         ReadError::Damaged { .. } => ErrorCode::KafkaStorageError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{PartitionIndex, TopicId};
+
+    fn item(bytes_max: u32) -> ReadItem {
+        let partition = TopicPartition { topic: TopicId([1; 16]), partition: PartitionIndex(0) };
+        let fetch_offset = Offset(0);
+        ReadItem { partition, fetch_offset, bytes_max, current_leader_epoch: -1, last_fetched_epoch: -1 }
+    }
+
+    #[test]
+    fn an_answer_is_closed_by_its_own_bound_only() {
+        let open = Plan { read_committed: false, bytes_left: 100, empty: false };
+        let left = |plan: Plan, bytes_max, fits| {
+            let mut plan = plan;
+            plan.close_if_full(&item(bytes_max), fits);
+            plan.bytes_left
+        };
+        assert_eq!(left(open, 1000, false), 0, "no more disk reads for what would hardly fit");
+        assert_eq!(left(open, 1000, true), 100);
+        assert_eq!(left(open, 50, false), 100, "the bound of one partition says nothing about the next");
+        assert_eq!(left(Plan { empty: true, ..open }, 1000, false), 100, "the first batch comes whatever its size");
     }
 }
