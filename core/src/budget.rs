@@ -36,6 +36,18 @@ impl Budget {
         self.held = self.held.saturating_add(bytes);
     }
 
+    /// Takes a quarter of what is free, at least `bytes_min` and at most `wanted`, and says how much; nothing where more is
+    /// held already than the budget has. So whoever comes first leaves something for those behind.
+    #[must_use]
+    pub fn grant(&mut self, wanted: usize, bytes_min: usize) -> usize {
+        if self.excess() > 0 {
+            return 0;
+        }
+        let granted = ((self.bytes_max - self.held) / 4).max(bytes_min).min(wanted);
+        self.take(granted);
+        granted
+    }
+
     /// Gives back `bytes` that were taken.
     pub fn give_back(&mut self, bytes: usize) {
         assert!(self.held >= bytes, "only what was taken is given back");
@@ -69,5 +81,20 @@ mod tests {
         assert!(!budget.try_take(1));
         budget.take(3);
         assert_eq!(budget.excess(), 3);
+    }
+
+    #[test]
+    fn each_grant_leaves_room_for_the_next() {
+        let mut budget = Budget::new(64);
+        assert_eq!(budget.grant(100, 4), 16);
+        assert_eq!(budget.grant(100, 4), 12);
+        assert_eq!(budget.grant(5, 4), 5, "no more than is wanted");
+        let mut granted = 33;
+        while budget.excess() == 0 {
+            granted += budget.grant(100, 4);
+        }
+        assert_eq!(granted, budget.held());
+        assert!(budget.excess() < 4, "the last one went over the bound by less than the least grant");
+        assert_eq!(budget.grant(100, 4), 0);
     }
 }

@@ -12,7 +12,7 @@ use core::fmt;
 /// One thing to be done. The order of a step's effects counts only as far as R1 and R2 say.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Send these bytes, all of them, in this order: a response with its length field. Completed by
+    /// Send these bytes, all of them, in this order: a response with its length field, or a piece of one. Completed by
     /// [`Sent`](crate::event::Event::Sent).
     Send {
         /// The connection.
@@ -22,6 +22,11 @@ pub enum Effect {
     },
     /// Close the connection once what was sent before has left. Completed by [`Closed`](crate::event::Event::Closed).
     Close {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// Close the connection at once; what has not left is dropped. Completed by [`Closed`](crate::event::Event::Closed).
+    Cut {
         /// The connection.
         connection: ConnectionId,
     },

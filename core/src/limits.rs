@@ -61,7 +61,24 @@ pub const GROUPS_EXPIRED_PER_STEP_MAX: usize = 256;
 pub const NOTICE_REASON_CHARS_MAX: usize = 255;
 
 /// Bytes of answers that a client may leave untaken before its next request begins.
-pub const CONNECTION_UNSENT_BYTES_MAX: usize = 1024 * 1024;
+pub const CONNECTION_UNSENT_BYTES_MAX: usize = 256 * 1024;
+
+/// What a request under way is charged beside its frame: its place in queues, and what is kept of it.
+pub const REQUEST_OVERHEAD_BYTES: usize = 512;
+
+/// What an answer that has not left is charged beside its bytes.
+pub const ANSWER_OVERHEAD_BYTES: usize = 256;
+
+/// The bytes of an answer that are handed to the runtime as one send. What a slow client has taken of a large answer is seen,
+/// and given back, in steps of this.
+pub const SEND_BYTES_MAX: usize = 256 * 1024;
+
+/// What a Fetch may return at least while there is room for answers at all.
+pub const FETCH_GRANT_BYTES_MIN: usize = 64 * 1024;
+
+/// How long a client may take no byte of its answers where their room is spent or its connection is to close; then the
+/// connection is cut.
+pub const CONNECTION_STALLED_MS: i64 = 1_000;
 
 /// The largest frame of any request but Produce, whatever `socket.request.max.bytes` says: none of them has a use for more.
 pub const FRAME_OTHER_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -102,6 +102,10 @@ impl Digest {
                 self.number(102);
                 self.number(connection.0);
             }
+            Effect::Cut { connection } => {
+                self.number(113);
+                self.number(connection.0);
+            }
             Effect::Admit { connection } => {
                 self.number(103);
                 self.number(connection.0);

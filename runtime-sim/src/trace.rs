@@ -83,6 +83,7 @@ pub(crate) fn tell_effect(effect: &Effect) -> String {
             format!("send     c{connection} +{}", parts.iter().map(bytes::Bytes::len).sum::<usize>())
         }
         Effect::Close { connection } => format!("close    c{connection}"),
+        Effect::Cut { connection } => format!("cut      c{connection}"),
         Effect::Admit { connection } => format!("admit    c{connection}"),
         Effect::Pause { connection } => format!("pause    c{connection}"),
         Effect::Resume { connection } => format!("resume   c{connection}"),

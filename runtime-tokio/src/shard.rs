@@ -113,11 +113,7 @@ async fn drive(start: Start) {
         let due = core.next_deadline().is_some_and(|deadline| deadline <= now.instant);
         if !events.is_empty() || due {
             let mut batch: VecDeque<Event> = events.drain(..events.len().min(STEP_EVENTS_MAX)).collect();
-            for event in &batch {
-                if let Event::Closed { connection } = event {
-                    thread.connections.remove(connection);
-                }
-            }
+            thread.handed_over(&batch);
             core.step(now, &mut batch, &mut effects);
             thread.carry_out(&mut effects);
             // The sockets get their turn between two steps.
@@ -166,6 +162,18 @@ impl Thread {
         }
     }
 
+    /// Looks at what the core is about to take: a connection that is gone is forgotten, one whose frames are taken may hand
+    /// over more once the core has said whether it wants them.
+    fn handed_over(&mut self, batch: &VecDeque<Event>) {
+        for event in batch {
+            match event {
+                Event::Closed { connection } => drop(self.connections.remove(connection)),
+                Event::Frame { connection, .. } => self.at(*connection, Connection::taken),
+                _ => {}
+            }
+        }
+    }
+
     fn receive(&mut self, message: ToShard) -> Option<Event> {
         match message {
             ToShard::Accepted { connection, listener, stream, admission } => {
@@ -208,6 +216,7 @@ impl Thread {
                     }
                 }
                 Effect::Close { connection } => self.at(connection, Connection::close),
+                Effect::Cut { connection } => self.at(connection, Connection::cut),
                 Effect::Admit { connection } => self.at(connection, Connection::admit),
                 Effect::Pause { connection } => self.at(connection, |connection| connection.pause(true)),
                 Effect::Resume { connection } => self.at(connection, |connection| connection.pause(false)),

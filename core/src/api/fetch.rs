@@ -9,7 +9,7 @@ use super::message::{Call, Reply};
 use super::scatter::{ByShard, Scatter};
 use crate::fetch::{FetchPartition, Session, SessionEpoch, SessionError, SessionId, Told, TopicName, Wanted};
 use crate::ids::{Offset, PartitionIndex, ShardId, TopicId, TopicPartition};
-use crate::limits::FETCH_BYTES_MAX;
+use crate::limits::{FETCH_BYTES_MAX, FETCH_GRANT_BYTES_MIN};
 use crate::log::StoredBatch;
 use crate::metadata::PartitionImage;
 use crate::replica::{self, ReadCall, ReadItem, ReadResult, WatchItem};
@@ -42,6 +42,10 @@ pub(crate) struct Gather {
     bytes_max: usize,
     /// Whether the client's limit of the response is below zero.
     limit_is_negative: bool,
+    /// The room for its answer that it holds while it reads, in bytes.
+    granted: usize,
+    /// Whether there was no room: it is answered without records rather than kept.
+    starved: bool,
     /// When it is answered with what there is.
     deadline: Instant,
     /// What is asked for, in the order in which the response is filled.
@@ -86,6 +90,8 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
         min_bytes: (body.min_bytes.max(0) as usize).min(bytes_max),
         bytes_max,
         limit_is_negative: body.max_bytes < 0,
+        granted: 0,
+        starved: false,
         deadline: front.now.instant.after_ms(wait_ms),
         wanted: Vec::new(),
         stage: Stage::Seeking { asked: 0 },
@@ -151,11 +157,21 @@ impl Gather {
 
     /// Ends the watches of a request that is over.
     pub(crate) fn cancel(&mut self, front: &mut Front<'_>) {
+        self.give_back(front);
         if let Stage::Waiting { watching, .. } = &mut self.stage {
             for (part, shard) in core::mem::take(watching) {
                 front.call_again(shard, part, Call::Replica(replica::Call::CancelWatch));
             }
         }
+    }
+
+    /// The room for its answer that it holds.
+    pub(crate) const fn granted(&self) -> usize {
+        self.granted
+    }
+
+    fn give_back(&mut self, front: &mut Front<'_>) {
+        front.answers.give_back(core::mem::take(&mut self.granted));
     }
 
     /// Asks the other shards for the session: the client has another connection than before.
@@ -258,8 +274,11 @@ impl Gather {
                 }
             }
         }
+        self.granted = front.answers.grant(self.bytes_max, FETCH_GRANT_BYTES_MIN);
+        self.starved = self.granted == 0 && self.bytes_max > 0;
         for (shard, (places, items)) in asked {
-            let call = ReadCall { items, read_committed: self.read_committed, bytes_max: self.bytes_max as u32 };
+            let bytes_max = self.granted as u32;
+            let call = ReadCall { items, read_committed: self.read_committed, bytes_max, at_least_one: !self.starved };
             let part = front.call(shard, Call::Replica(replica::Call::Read(call)));
             scatter.asked(part, places);
         }
@@ -274,9 +293,14 @@ impl Gather {
         let results = core::mem::replace(scatter, Scatter::new()).into_results();
         let bytes: usize = results.iter().flat_map(|result| &result.batches).map(StoredBatch::len).sum();
         let urgent = results.iter().any(|result| result.error != ErrorCode::None || result.diverging.is_some());
-        let over = front.now.instant >= self.deadline;
-        let enough = bytes >= self.min_bytes || urgent || over || self.wanted.is_empty();
-        if enough { self.finish(front, results) } else { Ok(self.watch(front, &results)) }
+        let over = self.starved || front.now.instant >= self.deadline;
+        // Where room is scarce, half of what fits has to do: the next batch may not have fitted.
+        let min_bytes =
+            if self.granted < self.bytes_max { self.min_bytes.min(self.granted / 2) } else { self.min_bytes };
+        let left = self.granted;
+        self.give_back(front);
+        let enough = bytes >= min_bytes || urgent || over || self.wanted.is_empty();
+        if enough { self.finish(front, results, left) } else { Ok(self.watch(front, &results)) }
     }
 
     fn watch(&mut self, front: &mut Front<'_>, results: &[ReadResult]) -> Next {
@@ -322,8 +346,8 @@ impl Gather {
         Ok(Next::Answer(encode(&self.request, &response)?))
     }
 
-    fn finish(&mut self, front: &mut Front<'_>, results: Vec<ReadResult>) -> Result<Next, Refusal> {
-        let mut room = Room { left: self.bytes_max, empty: true };
+    fn finish(&mut self, front: &mut Front<'_>, results: Vec<ReadResult>, left: usize) -> Result<Next, Refusal> {
+        let mut room = Room { left, empty: true };
         let mut topics: Vec<FetchableTopicResponse<'_>> = Vec::new();
         let wanted = core::mem::take(&mut self.wanted);
         let mode = (self.request.version, self.read_committed);

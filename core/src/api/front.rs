@@ -1,6 +1,7 @@
 //! What an API's handler sees of the shard that owns the client's connection.
 
 use crate::api::message::Call;
+use crate::budget::Budget;
 use crate::fetch::SessionCache;
 use crate::ids::{ConnectionId, ListenerIndex, ShardId, Ticket};
 use crate::metadata::{BrokerImage, MetadataImage};
@@ -93,6 +94,8 @@ pub struct Front<'a> {
     pub sequence: u64,
     /// The fetch sessions of the shard.
     pub sessions: &'a mut SessionCache,
+    /// What answers may still hold; a request that reads records takes its room here while it reads.
+    pub(crate) answers: &'a mut Budget,
     /// Counts the pieces of work for the request.
     pub(crate) parts: &'a mut u32,
     /// The calls that the handler makes.

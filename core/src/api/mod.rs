@@ -122,6 +122,14 @@ impl Gather {
         }
     }
 
+    /// The room for its answer that it holds, in bytes.
+    pub(crate) const fn granted(&self) -> usize {
+        match self {
+            Self::Fetch(gather) => gather.granted(),
+            _ => 0,
+        }
+    }
+
     /// The client is gone: what only waits for it need not.
     pub(crate) fn cancel(&mut self, front: &mut Front<'_>) {
         if let Self::Fetch(gather) = self {

@@ -102,6 +102,8 @@ pub struct ReadCall {
     pub read_committed: bool,
     /// The most bytes that all of them together may return, but for a first batch that is larger.
     pub bytes_max: u32,
+    /// Whether the first batch is returned though it is larger (KIP-74); not where there is no memory for it.
+    pub at_least_one: bool,
 }
 
 /// What to read of one partition.

@@ -53,7 +53,7 @@ struct Visible {
 impl Replicas {
     /// Begins a read.
     pub(super) fn read(&mut self, work: &mut Work<'_>, ticket: Ticket, call: ReadCall) {
-        let plan = Plan { read_committed: call.read_committed, bytes_left: call.bytes_max, empty: true };
+        let plan = Plan { read_committed: call.read_committed, bytes_left: call.bytes_max, empty: call.at_least_one };
         let results = Vec::with_capacity(call.items.len());
         self.reads.insert(ticket, Operation { items: call.items, results, plan });
         self.read_on(work, ticket);

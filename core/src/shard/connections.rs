@@ -4,7 +4,8 @@
 //! 1. Every frame that was taken is answered, or its connection is closed.
 //! 2. What frames, answers and reads hold is charged to a budget, and given back when the answer has left or the connection
 //!    is gone; where the budget is spent, connections are not read from, and no answer with records is begun.
-//! 3. A connection has an entry until the runtime says that it is closed, and what its client sent before has taken effect;
+//! 3. Where the room for answers is spent, only clients that have taken all of theirs get more; who takes nothing is cut.
+//! 4. A connection has an entry until the runtime says that it is closed, and what its client sent before has taken effect;
 //!    once the runtime has said so, no effect names it.
 
 use super::pipeline::Pipeline;
@@ -12,7 +13,10 @@ use crate::api::front::Client;
 use crate::budget::Budget;
 use crate::effect::{Effect, Effects};
 use crate::ids::ConnectionId;
-use crate::limits::{CONNECTION_REQUESTS_MAX, CONNECTION_UNSENT_BYTES_MAX, FRAME_OTHER_BYTES_MAX};
+use crate::limits::{
+    ANSWER_OVERHEAD_BYTES, CONNECTION_REQUESTS_MAX, CONNECTION_STALLED_MS, CONNECTION_UNSENT_BYTES_MAX,
+    FRAME_OTHER_BYTES_MAX, REQUEST_OVERHEAD_BYTES, SEND_BYTES_MAX,
+};
 use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -33,6 +37,8 @@ pub(crate) struct Connections {
     waiting: VecDeque<ConnectionId>,
     /// Connections that are not read from.
     paused: BTreeSet<ConnectionId>,
+    /// The connections that are about to close.
+    closing: usize,
     frame_bytes_max: usize,
 }
 
@@ -45,13 +51,22 @@ pub(crate) struct Connection {
     announced: Option<usize>,
     /// What was charged for frames.
     charged: usize,
-    /// What was handed to the runtime and has not left.
-    unsent: usize,
+    unsent: Unsent,
     pub(crate) closing: bool,
     /// The runtime says that it is closed.
     pub(crate) closed: bool,
     /// When something last happened on it.
     pub(crate) active: Instant,
+}
+
+/// What was handed to the runtime and has not left.
+#[derive(Clone, Debug)]
+struct Unsent {
+    /// What each send is charged, oldest first.
+    sends: VecDeque<usize>,
+    bytes: usize,
+    /// When the client last took something.
+    taken_at: Instant,
 }
 
 /// What an announcement leads to.
@@ -63,6 +78,13 @@ pub(crate) enum Announcement {
     Refused,
 }
 
+impl Connection {
+    /// Whether answers have not left: its client does not take them.
+    pub(crate) fn owes(&self) -> bool {
+        !self.unsent.sends.is_empty()
+    }
+}
+
 impl Connections {
     /// No connections, and room for `frames` bytes of requests and `answers` bytes of answers.
     pub(crate) fn new(frames: usize, answers: usize, frame_bytes_max: usize) -> Self {
@@ -72,6 +94,7 @@ impl Connections {
             answers: Budget::new(answers),
             waiting: VecDeque::new(),
             paused: BTreeSet::new(),
+            closing: 0,
             frame_bytes_max,
         }
     }
@@ -82,7 +105,7 @@ impl Connections {
             pipeline: Pipeline::default(),
             announced: None,
             charged: 0,
-            unsent: 0,
+            unsent: Unsent { sends: VecDeque::new(), bytes: 0, taken_at: now },
             closing: false,
             closed: false,
             active: now,
@@ -120,7 +143,7 @@ impl Connections {
             return Announcement::Refused;
         };
         if let Some(connection) = self.by_id.get_mut(&id) {
-            connection.announced = Some(length);
+            connection.announced = Some(length + REQUEST_OVERHEAD_BYTES);
             self.waiting.push_back(id);
             self.admit(effects);
         }
@@ -132,12 +155,14 @@ impl Connections {
         let Some(connection) = self.by_id.get_mut(&id).filter(|connection| !connection.closing) else { return false };
         connection.active = now;
         // A large frame was charged when it was admitted.
-        if connection.announced.take().is_none() {
-            self.frames.take(frame.len());
-            connection.charged += frame.len();
-        }
+        let charge = connection.announced.take().unwrap_or_else(|| {
+            let charge = frame.len() + REQUEST_OVERHEAD_BYTES;
+            self.frames.take(charge);
+            connection.charged += charge;
+            charge
+        });
         let produce = frame.starts_with(&PRODUCE.to_be_bytes());
-        connection.pipeline.push(frame, produce);
+        connection.pipeline.push(frame, produce, charge);
         let full = connection.pipeline.len() >= CONNECTION_REQUESTS_MAX || self.frames.excess() > 0;
         if full && self.paused.insert(id) {
             effects.push(Effect::Pause { connection: id });
@@ -146,43 +171,95 @@ impl Connections {
     }
 
     /// A request has begun and holds its frame no longer: gives back what it was charged.
-    pub(crate) fn release(&mut self, id: ConnectionId, frame: usize, effects: &mut Effects) {
+    pub(crate) fn release(&mut self, id: ConnectionId, charged: usize, effects: &mut Effects) {
         let Some(connection) = self.by_id.get_mut(&id) else { return };
-        connection.charged -= frame;
-        self.frames.give_back(frame);
+        connection.charged -= charged;
+        self.frames.give_back(charged);
         self.admit(effects);
         self.resume(effects);
     }
 
     /// Sends an answer, if one is due, and gives back what its request is still charged.
-    pub(crate) fn answer(&mut self, id: ConnectionId, frame: usize, answer: Option<Vec<Bytes>>, effects: &mut Effects) {
+    pub(crate) fn answer(
+        &mut self,
+        id: ConnectionId,
+        charged: usize,
+        answer: Option<Vec<Bytes>>,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
         if let Some(connection) = self.by_id.get_mut(&id)
             && let Some(parts) = answer.filter(|_| !connection.closing && !connection.closed)
         {
-            let length = parts.iter().map(Bytes::len).sum();
-            connection.unsent += length;
-            self.answers.take(length);
-            effects.push(Effect::Send { connection: id, parts });
+            let unsent = &mut connection.unsent;
+            if unsent.sends.is_empty() {
+                unsent.taken_at = now;
+            }
+            for parts in pieces(parts) {
+                let charge = parts.iter().map(Bytes::len).sum::<usize>() + ANSWER_OVERHEAD_BYTES;
+                unsent.sends.push_back(charge);
+                unsent.bytes += charge;
+                self.answers.take(charge);
+                effects.push(Effect::Send { connection: id, parts });
+            }
         }
-        self.release(id, frame, effects);
+        self.release(id, charged, effects);
     }
 
-    /// An answer has left.
-    pub(crate) fn sent(&mut self, id: ConnectionId, length: usize, now: Instant) {
+    /// The oldest send has left.
+    pub(crate) fn sent(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.by_id.get_mut(&id) else { return };
         connection.active = now;
-        connection.unsent -= length;
-        self.answers.give_back(length);
+        let unsent = &mut connection.unsent;
+        unsent.taken_at = now;
+        let charge = unsent.sends.pop_front().expect("each send is completed once");
+        unsent.bytes -= charge;
+        self.answers.give_back(charge);
     }
 
-    /// Whether requests of this connection may begin: its client takes its answers.
+    /// Whether requests of this connection may begin: its client takes its answers, and all of them where room is scarce.
     pub(crate) fn may_begin(&self, id: ConnectionId) -> bool {
-        let takes = |connection: &Connection| !connection.closing && connection.unsent <= CONNECTION_UNSENT_BYTES_MAX;
+        let bytes_max = if self.has_room() { CONNECTION_UNSENT_BYTES_MAX } else { 0 };
+        let takes = |connection: &Connection| !connection.closing && connection.unsent.bytes <= bytes_max;
         self.by_id.get(&id).is_some_and(takes)
     }
 
+    /// The room for answers.
+    pub(crate) const fn answers(&mut self) -> &mut Budget {
+        &mut self.answers
+    }
+
+    /// Whether some client that takes nothing may have to be cut.
+    pub(crate) const fn must_watch(&self) -> bool {
+        !self.has_room() || self.closing > 0
+    }
+
+    /// Cuts the connections of clients that have taken nothing for too long, where that is in the way of others or of
+    /// closing them.
+    pub(crate) fn cut_stalled(&mut self, now: Instant, effects: &mut Effects) -> Vec<ConnectionId> {
+        let scarce = !self.has_room();
+        let stalled = |connection: &Connection| {
+            connection.owes() && connection.unsent.taken_at.after_ms(CONNECTION_STALLED_MS) <= now
+        };
+        let in_the_way = |connection: &Connection| stalled(connection) && (scarce || connection.closing);
+        let cut: Vec<ConnectionId> = self.iter().filter(|(_, at)| in_the_way(at)).map(|(id, _)| id).collect();
+        cut.iter().for_each(|id| self.cut(*id, effects));
+        cut
+    }
+
+    /// Closes a connection at once.
+    pub(crate) fn cut(&mut self, id: ConnectionId, effects: &mut Effects) {
+        if let Some(connection) = self.by_id.get_mut(&id) {
+            self.closing += usize::from(!connection.closing);
+            connection.closing = true;
+            if !connection.closed {
+                effects.push(Effect::Cut { connection: id });
+            }
+        }
+    }
+
     /// Whether there is room for another answer with records.
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) const fn has_room(&self) -> bool {
         self.answers.excess() == 0
     }
 
@@ -190,6 +267,7 @@ impl Connections {
     pub(crate) fn close(&mut self, id: ConnectionId, effects: &mut Effects) {
         if let Some(connection) = self.by_id.get_mut(&id).filter(|connection| !connection.closing) {
             connection.closing = true;
+            self.closing += 1;
             if !connection.closed {
                 effects.push(Effect::Close { connection: id });
             }
@@ -201,10 +279,11 @@ impl Connections {
         let Some(connection) = self.by_id.get_mut(&id) else { return };
         connection.closed = true;
         connection.announced = None;
-        let held = connection.pipeline.bytes();
+        let held = connection.pipeline.charged();
         self.frames.give_back(connection.charged - held);
         connection.charged = held;
-        self.answers.give_back(core::mem::take(&mut connection.unsent));
+        connection.unsent.sends.clear();
+        self.answers.give_back(core::mem::take(&mut connection.unsent.bytes));
         self.waiting.retain(|waiting| *waiting != id);
         self.paused.remove(&id);
         self.admit(effects);
@@ -215,6 +294,7 @@ impl Connections {
     pub(crate) fn forget(&mut self, id: ConnectionId, effects: &mut Effects) {
         let Some(connection) = self.by_id.remove(&id) else { return };
         assert!(connection.closed, "the runtime still has the connection");
+        self.closing -= usize::from(connection.closing);
         self.frames.give_back(connection.charged);
         self.admit(effects);
         self.resume(effects);
@@ -255,14 +335,102 @@ impl Connections {
         });
     }
 
-    /// Asserts that what is charged is what the connections say.
-    pub(crate) fn check_invariants(&self) {
+    /// Asserts that what is charged is what the connections say, and requests that were `granted` room for what they read.
+    pub(crate) fn check_invariants(&self, granted: usize) {
         let charged: usize = self.by_id.values().map(|connection| connection.charged).sum();
         assert_eq!(charged, self.frames.held(), "frames are charged once");
-        let unsent: usize = self.by_id.values().map(|connection| connection.unsent).sum();
-        assert_eq!(unsent, self.answers.held(), "answers are charged once");
+        let unsent: usize = self.by_id.values().map(|connection| connection.unsent.bytes).sum();
+        assert_eq!(unsent + granted, self.answers.held(), "answers are charged once");
+        let closing = self.by_id.values().filter(|connection| connection.closing).count();
+        assert_eq!(closing, self.closing, "each connection that closes is counted");
         for connection in self.by_id.values() {
-            assert!(connection.pipeline.bytes() <= connection.charged, "what is under way is charged");
+            assert!(connection.pipeline.charged() <= connection.charged, "what is under way is charged");
+            assert_eq!(connection.unsent.sends.iter().sum::<usize>(), connection.unsent.bytes, "each send is charged");
         }
+    }
+}
+
+/// Cuts an answer into pieces that are sent one by one, none of them of more than [`SEND_BYTES_MAX`].
+fn pieces(parts: Vec<Bytes>) -> Vec<Vec<Bytes>> {
+    let mut pieces = Vec::new();
+    let mut piece = Vec::new();
+    let mut left = SEND_BYTES_MAX;
+    for mut part in parts {
+        while part.len() > left {
+            piece.push(part.split_to(left));
+            pieces.push(core::mem::take(&mut piece));
+            left = SEND_BYTES_MAX;
+        }
+        left -= part.len();
+        piece.push(part);
+    }
+    if !piece.is_empty() {
+        pieces.push(piece);
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ListenerIndex;
+    use alloc::vec;
+
+    const ADDRESS: core::net::SocketAddr =
+        core::net::SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST), 9092);
+
+    fn connections(count: u64, answers: usize) -> Connections {
+        let mut connections = Connections::new(1 << 20, answers, 1 << 20);
+        for id in 0..count {
+            let client =
+                Client { connection: ConnectionId(id), listener: ListenerIndex(0), peer: ADDRESS, local: ADDRESS };
+            connections.open(client, Instant::default());
+        }
+        connections
+    }
+
+    #[test]
+    fn a_large_answer_leaves_in_pieces_that_are_the_same_bytes() {
+        let bytes: Vec<u8> = (0..SEND_BYTES_MAX * 2 + 7).map(|at| (at / 1000) as u8).collect();
+        let all = Bytes::from(bytes);
+        for cut in [0, 1, SEND_BYTES_MAX, SEND_BYTES_MAX + 1, all.len()] {
+            let cut_up = pieces(vec![all.slice(..cut), all.slice(cut..)]);
+            assert!(cut_up.iter().all(|parts| parts.iter().map(Bytes::len).sum::<usize>() <= SEND_BYTES_MAX));
+            assert_eq!(cut_up.concat().concat(), all, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn who_takes_nothing_is_cut_once_room_is_spent() {
+        let mut connections = connections(2, 10_000);
+        let (slow, quick) = (ConnectionId(0), ConnectionId(1));
+        let mut effects = Effects::new();
+        let start = Instant::default();
+        let answer = || Some(vec![Bytes::from(vec![0; 6_000])]);
+        connections.answer(slow, 0, answer(), start, &mut effects);
+        let later = start.after_ms(CONNECTION_STALLED_MS);
+        assert!(connections.cut_stalled(later, &mut effects).is_empty(), "there is room for others");
+        assert!(connections.may_begin(slow), "a little may be left untaken");
+        connections.answer(quick, 0, answer(), later, &mut effects);
+        assert!(!connections.may_begin(slow) && !connections.may_begin(quick), "room is spent");
+        connections.check_invariants(0);
+        assert_eq!(connections.cut_stalled(later, &mut effects), [slow]);
+        connections.closed(slow, &mut effects);
+        assert!(connections.may_begin(quick));
+        connections.sent(quick, later);
+        connections.check_invariants(0);
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_does_not_keep_its_connection_from_closing() {
+        let mut connections = connections(1, 10_000);
+        let mut effects = Effects::new();
+        let start = Instant::default();
+        connections.answer(ConnectionId(0), 0, Some(vec![Bytes::from_static(b"answer")]), start, &mut effects);
+        connections.close(ConnectionId(0), &mut effects);
+        assert!(connections.must_watch());
+        assert!(connections.cut_stalled(start, &mut effects).is_empty(), "it has its time");
+        let later = start.after_ms(CONNECTION_STALLED_MS);
+        assert_eq!(connections.cut_stalled(later, &mut effects), [ConnectionId(0)]);
     }
 }

@@ -147,9 +147,12 @@ impl Shard {
             match timer {
                 Timer::Request(id, sequence) => self.request_due(now, id, sequence, effects),
                 Timer::Idle(id) => self.idle_due(now, id, effects),
+                Timer::Stalled => self.stalled_due(now, effects),
             }
             self.pump(now, effects);
         }
+        self.begin_held_back(now, effects);
+        self.watch_stalled(now);
         self.settle(now, effects);
     }
 
@@ -165,7 +168,7 @@ impl Shard {
         self.store.check_invariants();
         self.replicas.check_invariants();
         self.coordinators.check_invariants();
-        self.connections.check_invariants();
+        self.connections.check_invariants(self.requests.values().map(UnderWay::granted).sum());
         self.sessions.check_invariants();
         self.timers.check_invariants();
         self.image.check_invariants();
@@ -184,7 +187,7 @@ impl Shard {
             }
             Event::Frame { connection, frame } => self.frame(now, connection, frame, effects),
             Event::Closed { connection } => self.closed(now, connection, effects),
-            Event::Sent { connection, length } => self.sent(now, connection, length, effects),
+            Event::Sent { connection, .. } => self.sent(now, connection, effects),
             Event::Io { io, result } => match io.owner {
                 IoOwner::Log => self.store.on_io(now, io, result, effects),
                 IoOwner::Directory => self.directory_io(now, io, result, effects),

@@ -28,8 +28,8 @@ pub(crate) struct Pipeline {
 #[derive(Clone, Debug)]
 struct Slot {
     produce: bool,
-    /// The length of the request's frame in bytes: its share of the request budget.
-    length: usize,
+    /// What the request is charged in bytes: its share of the request budget.
+    charged: usize,
     stage: Stage,
 }
 
@@ -47,8 +47,8 @@ enum Stage {
 
 impl Pipeline {
     /// Adds a request that has arrived.
-    pub(crate) fn push(&mut self, frame: Bytes, produce: bool) {
-        self.slots.push_back(Slot { produce, length: frame.len(), stage: Stage::Waiting(frame) });
+    pub(crate) fn push(&mut self, frame: Bytes, produce: bool, charged: usize) {
+        self.slots.push_back(Slot { produce, charged, stage: Stage::Waiting(frame) });
     }
 
     /// Takes the next request that may begin, by invariant 2.
@@ -72,9 +72,9 @@ impl Pipeline {
         None
     }
 
-    /// The request holds its frame no longer; gives the frame's length.
+    /// The request holds its frame no longer; gives what it was charged.
     pub(crate) fn release(&mut self, sequence: Sequence) -> usize {
-        self.slot(sequence).map_or(0, |slot| core::mem::take(&mut slot.length))
+        self.slot(sequence).map_or(0, |slot| core::mem::take(&mut slot.charged))
     }
 
     /// The request has taken effect; a request that is not there any more is none of ours.
@@ -93,7 +93,7 @@ impl Pipeline {
         }
     }
 
-    /// Takes the next answer that may leave, with the length of the request's frame.
+    /// Takes the next answer that may leave, with what its request is still charged.
     pub(crate) fn pop_answer(&mut self) -> Option<(usize, Answer)> {
         if !matches!(self.slots.front()?.stage, Stage::Answered(_)) {
             return None;
@@ -101,7 +101,7 @@ impl Pipeline {
         self.first += 1;
         let slot = self.slots.pop_front()?;
         match slot.stage {
-            Stage::Answered(answer) => Some((slot.length, answer)),
+            Stage::Answered(answer) => Some((slot.charged, answer)),
             Stage::Waiting(_) | Stage::Begun | Stage::Applied => None,
         }
     }
@@ -127,9 +127,9 @@ impl Pipeline {
         self.slots.len()
     }
 
-    /// The bytes of all frames under way.
-    pub(crate) fn bytes(&self) -> usize {
-        self.slots.iter().map(|slot| slot.length).sum()
+    /// What all requests under way are charged, in bytes.
+    pub(crate) fn charged(&self) -> usize {
+        self.slots.iter().map(|slot| slot.charged).sum()
     }
 
     fn peek(&self, sequence: Sequence) -> Option<&Slot> {
@@ -153,7 +153,7 @@ mod tests {
     fn pipeline(kinds: &[bool]) -> Pipeline {
         let mut pipeline = Pipeline::default();
         for (index, &produce) in kinds.iter().enumerate() {
-            pipeline.push(Bytes::from(alloc::vec![index as u8; index + 1]), produce);
+            pipeline.push(Bytes::from(alloc::vec![index as u8; index + 1]), produce, index + 1);
         }
         pipeline
     }

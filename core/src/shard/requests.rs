@@ -8,6 +8,7 @@ use crate::api::message::{Call, Reply};
 use crate::api::{self, Gather};
 use crate::effect::{Effects, Level};
 use crate::ids::{ConnectionId, ShardId, Ticket};
+use crate::limits::CONNECTION_STALLED_MS;
 use crate::time::{Instant, Now};
 use alloc::format;
 use alloc::vec::Vec;
@@ -21,6 +22,13 @@ pub(super) struct UnderWay {
     parts: u32,
 }
 
+impl UnderWay {
+    /// The room for its answer that it holds, in bytes.
+    pub(super) const fn granted(&self) -> usize {
+        self.gather.granted()
+    }
+}
+
 /// What a shard has to be called for at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
@@ -28,6 +36,8 @@ pub(super) enum Timer {
     Request(ConnectionId, Sequence),
     /// A connection may have been idle for too long.
     Idle(ConnectionId),
+    /// Clients that take nothing may be in the way.
+    Stalled,
 }
 
 impl Shard {
@@ -72,10 +82,9 @@ impl Shard {
     }
 
     /// An answer has left.
-    pub(super) fn sent(&mut self, now: Now, id: ConnectionId, length: usize, effects: &mut Effects) {
-        self.connections.sent(id, length, now.instant);
+    pub(super) fn sent(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        self.connections.sent(id, now.instant);
         self.begin_requests(now, id, effects);
-        self.begin_held_back(now, effects);
     }
 
     /// A connection is closed. What its client sent before takes effect in its order, as with Kafka: who produces with
@@ -91,7 +100,6 @@ impl Shard {
         }
         self.begin_requests(now, id, effects);
         self.forget_closed(id, effects);
-        self.begin_held_back(now, effects);
     }
 
     /// Lets a request of a closed connection go its way, which it goes without being waited for; but for a Produce that
@@ -107,18 +115,18 @@ impl Shard {
         if let Some(UnderWay { mut gather, mut parts }) = self.requests.remove(&(id, sequence)) {
             self.with_front(now, id, sequence, &mut parts, |front| gather.cancel(front));
         }
-        self.finish(id, sequence, None, effects);
+        self.finish(now, id, sequence, None, effects);
     }
 
     /// Notes the answer to a request, and sends the answers that may leave.
-    fn finish(&mut self, id: ConnectionId, sequence: Sequence, answer: Answer, effects: &mut Effects) {
+    fn finish(&mut self, now: Now, id: ConnectionId, sequence: Sequence, answer: Answer, effects: &mut Effects) {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.pipeline.answered(sequence, answer);
         }
         while let Some(connection) = self.connections.get_mut(id)
-            && let Some((frame, answer)) = connection.pipeline.pop_answer()
+            && let Some((charged, answer)) = connection.pipeline.pop_answer()
         {
-            self.connections.answer(id, frame, answer, effects);
+            self.connections.answer(id, charged, answer, now.instant, effects);
         }
     }
 
@@ -130,7 +138,9 @@ impl Shard {
             for sequence in open {
                 self.timers.clear(&Timer::Request(id, sequence));
                 self.parked.remove(&(id, sequence));
-                self.requests.remove(&(id, sequence));
+                if let Some(under_way) = self.requests.remove(&(id, sequence)) {
+                    self.connections.answers().give_back(under_way.granted());
+                }
             }
             self.connections.forget(id, effects);
         }
@@ -163,7 +173,7 @@ impl Shard {
     }
 
     /// Begins the requests that waited for room.
-    fn begin_held_back(&mut self, now: Now, effects: &mut Effects) {
+    pub(super) fn begin_held_back(&mut self, now: Now, effects: &mut Effects) {
         while self.connections.has_room()
             && let Some((id, sequence)) = self.held_back.pop_front()
         {
@@ -183,8 +193,8 @@ impl Shard {
             Some(Ok((gather, next))) => {
                 self.requests.insert((id, sequence), UnderWay { gather, parts });
                 if !keeps_frame && let Some(connection) = self.connections.get_mut(id) {
-                    let frame = connection.pipeline.release(sequence);
-                    self.connections.release(id, frame, effects);
+                    let charged = connection.pipeline.release(sequence);
+                    self.connections.release(id, charged, effects);
                 }
                 self.go_on(now, id, sequence, Ok(next), effects);
             }
@@ -222,8 +232,30 @@ impl Shard {
             self.connections.close(id, effects);
             return;
         }
+        if until <= now.instant && connection.owes() {
+            // What is under way waits for a client that does not take its answers.
+            self.connections.cut(id, effects);
+            return;
+        }
         let again = if until <= now.instant { now.instant.after_ms(self.node.connections_idle_max_ms) } else { until };
         self.timers.set(Timer::Idle(id), again);
+    }
+
+    /// Looks out for clients that take nothing, as long as they may be in the way.
+    pub(super) fn watch_stalled(&mut self, now: Now) {
+        if self.timers.get(&Timer::Stalled).is_none() && self.connections.must_watch() {
+            self.timers.set(Timer::Stalled, now.instant.after_ms(CONNECTION_STALLED_MS));
+        }
+    }
+
+    /// Cuts the connections of such clients, and says so.
+    pub(super) fn stalled_due(&mut self, now: Now, effects: &mut Effects) {
+        for id in self.connections.cut_stalled(now.instant, effects) {
+            if let Some(connection) = self.connections.get_mut(id) {
+                let text = format!("The connection of {} is cut: it does not take its answers", connection.client.peer);
+                self.refusals.tell(now.instant, &text, effects);
+            }
+        }
     }
 
     /// Lets `act` work on a request with all that an API's handler sees, and hands out the calls that it makes.
@@ -248,6 +280,7 @@ impl Shard {
             shards: self.shards,
             sequence,
             sessions: &mut self.sessions,
+            answers: self.connections.answers(),
             parts,
             calls: &mut calls,
             deadline: &mut deadline,
@@ -289,7 +322,7 @@ impl Shard {
         };
         self.requests.remove(&(id, sequence));
         self.timers.clear(&Timer::Request(id, sequence));
-        self.finish(id, sequence, answer, effects);
+        self.finish(now, id, sequence, answer, effects);
         self.begin_requests(now, id, effects);
         self.forget_closed(id, effects);
     }

@@ -29,6 +29,7 @@ impl<M: Machine> World<M> {
         match effect {
             Effect::Send { connection, parts } => self.node_sends(connection, shard, &parts),
             Effect::Close { connection } => self.node_closes(connection, shard),
+            Effect::Cut { connection } => self.node_cuts(connection, shard),
             Effect::Admit { connection } => self.node_reads(connection, shard, |stream| stream.framing.admit()),
             Effect::Pause { connection } => self.node_reads(connection, shard, |stream| stream.paused = true),
             Effect::Resume { connection } => self.node_reads(connection, shard, |stream| stream.paused = false),

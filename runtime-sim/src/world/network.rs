@@ -205,6 +205,12 @@ impl<M: Machine> World<M> {
         }
     }
 
+    pub(super) fn node_cuts(&mut self, connection: ConnectionId, shard: ShardId) {
+        if self.open(connection, shard).is_some() {
+            self.node_loses(connection);
+        }
+    }
+
     /// The network takes the oldest send of the node, where the client leaves room for it.
     pub(super) fn hand_over(&mut self, connection: ConnectionId) {
         let Some(stream) = self.connections.get_mut(&connection) else { return };

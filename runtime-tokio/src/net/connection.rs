@@ -13,7 +13,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 /// What one read takes from a socket at most.
-const READ_BYTES: usize = 64 * 1024;
+const READ_BYTES: usize = 16 * 1024;
+/// The frames of a connection that wait for the core at most; it reads no more before they are taken.
+const FRAMES_HANDED_MAX: usize = 64;
 /// The parts that one write hands to the socket at most.
 const WRITE_PARTS: usize = 64;
 
@@ -44,6 +46,8 @@ pub struct Connection {
     closing: Cell<bool>,
     broken: Cell<bool>,
     admitted: Cell<bool>,
+    /// The frames that wait for the core.
+    handed: Cell<usize>,
     /// Tells the task that something above has changed.
     changed: Notify,
 }
@@ -64,6 +68,7 @@ impl Connection {
             closing: Cell::new(false),
             broken: Cell::new(false),
             admitted: Cell::new(false),
+            handed: Cell::new(0),
             changed: Notify::new(),
         })
     }
@@ -83,6 +88,19 @@ impl Connection {
     pub fn close(&self) {
         self.closing.set(true);
         self.changed.notify_one();
+    }
+
+    /// Closes the connection at once.
+    pub fn cut(&self) {
+        self.broken.set(true);
+        self.changed.notify_one();
+    }
+
+    /// The core takes a frame.
+    pub fn taken(&self) {
+        if self.handed.replace(self.handed.get().saturating_sub(1)) == FRAMES_HANDED_MAX {
+            self.changed.notify_one();
+        }
     }
 
     /// Reads the body of the frame that was announced.
@@ -105,13 +123,14 @@ impl Connection {
                 frames.admit();
             }
             if !self.paused.get() && !self.closing.get() {
-                self.cut(&mut frames, &inbox);
+                self.hand_over(&mut frames, &inbox);
             }
             let unsent = !self.unsent.borrow().is_empty();
             if self.closing.get() && !unsent {
                 break;
             }
-            let reads = !self.paused.get() && !self.closing.get() && !frames.is_waiting();
+            let full = self.handed.get() >= FRAMES_HANDED_MAX;
+            let reads = !self.paused.get() && !self.closing.get() && !full && !frames.is_waiting();
             let ready = tokio::select! {
                 biased;
                 () = self.changed.notified() => Ok(Ready::EMPTY),
@@ -141,12 +160,15 @@ impl Connection {
         }
     }
 
-    /// Hands over all frames that are there.
-    fn cut(&self, frames: &mut Frames, inbox: &Inbox) {
-        loop {
+    /// Hands over the frames that are there, as many as may wait for the core.
+    fn hand_over(&self, frames: &mut Frames, inbox: &Inbox) {
+        while self.handed.get() < FRAMES_HANDED_MAX {
             match frames.cut() {
                 Cut::More => return,
-                Cut::Frame(frame) => inbox.push(Event::Frame { connection: self.id, frame }),
+                Cut::Frame(frame) => {
+                    self.handed.set(self.handed.get() + 1);
+                    inbox.push(Event::Frame { connection: self.id, frame });
+                }
                 Cut::Announced { length, api_key, api_version } => {
                     inbox.push(Event::Announced { connection: self.id, length, api_key, api_version });
                 }
