@@ -30,7 +30,7 @@ impl Plan {
     /// Takes a batch that was read from the disk and did not fit into what is left for the end of the answer: those of
     /// the items behind it would hardly fit either, and each would cost a read to learn so.
     fn close_if_full(&mut self, item: &ReadItem, fits: bool) {
-        if !fits && !self.empty && self.bytes_left < item.bytes_max {
+        if !fits && !self.empty && i64::from(self.bytes_left) < i64::from(item.bytes_max) {
             self.bytes_left = 0;
         }
     }
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
     use crate::ids::{PartitionIndex, TopicId};
 
-    fn item(bytes_max: u32) -> ReadItem {
+    fn item(bytes_max: i32) -> ReadItem {
         let partition = TopicPartition { topic: TopicId([1; 16]), partition: PartitionIndex(0) };
         let fetch_offset = Offset(0);
         ReadItem { partition, fetch_offset, bytes_max, current_leader_epoch: -1, last_fetched_epoch: -1 }
