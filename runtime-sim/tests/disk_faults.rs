@@ -171,3 +171,48 @@ fn rot_below_the_flushed_end_is_told_and_never_served() {
         assert_eq!(read(&mut world, &mut client, partition).unwrap(), ["first"], "partition {partition}");
     }
 }
+
+#[test]
+fn a_directory_that_fails_at_the_start_is_left_out_and_loses_nothing() {
+    for (ops, path) in [(OpKind::Read, "meta.properties"), (OpKind::SyncDir, "")] {
+        let (mut world, node, _) = begin(6, 3);
+        assert!(world.shut_down_and_wait(node, BOOT));
+        world.add_disk_fault(node, 1, FaultRule::new(&[ops], path, When::Always, Fault::Error));
+        assert!(world.start_and_wait(node, BOOT), "{ops:?} {path}: {:?}", world.state(node));
+        assert!(fired(&world, node, 1) > 0);
+        let told = world.notices(node).iter().filter(|notice| notice.level == Level::Error).count();
+        assert_eq!(told, 1, "the operator is told once: {:?}", world.notices(node));
+        let mut client = Client::connect(&mut world, node);
+        let mut failed = 0;
+        for partition in 0..PARTITIONS {
+            if dir_of(&world, node, 3, partition) == 1 {
+                // It is not begun anew in another directory.
+                let refused = Err(CallError::Code(KAFKA_STORAGE_ERROR));
+                assert_eq!(produce(&mut world, &mut client, partition, "second"), refused);
+                failed += 1;
+            } else {
+                assert_eq!(produce(&mut world, &mut client, partition, "second"), Ok(1));
+            }
+        }
+        assert!((1..PARTITIONS).contains(&failed), "some partitions lie there, and some do not");
+        world.kill(node);
+        world.heal_disk(node, 1);
+        assert!(world.start_and_wait(node, BOOT), "{:?}", world.state(node));
+        let mut client = Client::connect(&mut world, node);
+        for partition in 0..PARTITIONS {
+            let expected: &[&str] =
+                if dir_of(&world, node, 3, partition) == 1 { &["first"] } else { &["first", "second"] };
+            assert_eq!(read(&mut world, &mut client, partition).unwrap(), expected, "partition {partition}");
+        }
+    }
+}
+
+#[test]
+fn the_first_directory_failing_at_the_start_ends_it_with_a_reason() {
+    let (mut world, node, _) = begin(7, 2);
+    world.kill(node);
+    world.add_disk_fault(node, 0, FaultRule::new(&[OpKind::Read], "meta.properties", When::Always, Fault::Error));
+    assert!(!world.start_and_wait(node, BOOT));
+    let state = format!("{:?}", world.state(node));
+    assert!(state.contains("the first log directory, which holds the metadata, cannot be used"), "{state}");
+}

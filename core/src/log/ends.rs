@@ -37,6 +37,8 @@ pub(super) struct Ends {
     unrecorded: BTreeSet<TopicPartition>,
     /// When they are to be recorded at the latest.
     due: Option<Instant>,
+    /// Whether recording is due and waits for the index of a closed segment.
+    held_up: bool,
     /// The bytes that a recovery would have to read again.
     debt: u64,
     /// What the round in flight will have made durable.
@@ -135,10 +137,15 @@ impl Ends {
         self.found.retain(|partition, _| known.contains(partition));
     }
 
+    /// Says whether recording waits for something that no deadline brings.
+    pub(super) const fn set_held_up(&mut self, held_up: bool) {
+        self.held_up = held_up;
+    }
+
     /// When something is to be recorded, where nothing stands in the way.
     pub(super) fn deadline(&self) -> Option<Instant> {
         // A log that was to be recorded may have been deleted since: then nothing is due.
-        let free = !self.unrecorded.is_empty() && self.captured.is_none() && self.writing.is_none();
+        let free = !self.held_up && !self.unrecorded.is_empty() && self.captured.is_none() && self.writing.is_none();
         self.due.filter(|_| free)
     }
 

@@ -19,7 +19,8 @@
 //!     i64        greatest time in the segment, or -1
 //!     i64        last offset of the batch that has it, or -1
 //!     u32        length of what follows: a producer snapshot as Kafka has it, of all producers (1) or of those that
-//!                changed (2), but for this: a producer has an entry for each batch that it may repeat, oldest first
+//!                changed (2), but for this: a producer has an entry for each batch that it may repeat, oldest first,
+//!                and one without a batch where a marker came later
 //! ```
 //! Big-endian. The first frame has all entries. A frame that is cut short or whose checksum does not fit ends the file:
 //! it was being written when the power went, and says nothing that was acknowledged. The digit is the format's version.

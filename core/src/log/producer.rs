@@ -275,13 +275,15 @@ impl Producer {
         }
     }
 
+    /// An entry for each batch, and a last one where something else has happened since.
     fn all(&self, id: ProducerId) -> impl Iterator<Item = ProducerEntry> + '_ {
-        let bare = self.batches.is_empty().then(|| self.entry(id, None));
-        let older = self
+        let is_last = self.batches.back().is_some_and(|batch| batch.timestamp == self.last_timestamp);
+        let bare = (!is_last).then(|| self.entry(id, None));
+        let batches = self
             .batches
             .iter()
             .map(move |batch| ProducerEntry { timestamp: batch.timestamp, ..self.entry(id, Some(batch)) });
-        older.chain(bare)
+        batches.chain(bare)
     }
 }
 
@@ -408,5 +410,18 @@ mod tests {
         state.advance_start(Offset(21));
         assert_eq!(aborted(&state, 0, 30), 0);
         state.check_invariants();
+    }
+
+    #[test]
+    fn the_time_of_a_marker_survives_recording() {
+        let mut state = ProducerState::default();
+        state.take_up(&transactional(batch(0, 0, 2, 0)));
+        let marker = EndTxnMarker { is_commit: true, coordinator_epoch: 3 };
+        state.take_up_marker(&BatchHeader { max_timestamp: Timestamp(5000), ..batch(0, -1, 1, 2) }, marker);
+        let mut restored = ProducerState::restore(&state.all());
+        assert_eq!(restored.all(), state.all());
+        assert!(matches!(restored.check(&batch(0, 0, 2, 0)), Ok(Verdict::Duplicate { .. })));
+        restored.expire(Timestamp(5500), 1000);
+        assert!(!restored.is_empty(), "it was heard of at 5000");
     }
 }

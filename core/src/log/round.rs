@@ -68,10 +68,13 @@ impl LogStore {
         if dir.offline || dir.round.is_some() || !dir.ends.has_file() {
             return;
         }
-        let records = dir.ends.wants(now.instant, self.config.recovery_debt_bytes_max)
+        let wants = dir.ends.wants(now.instant, self.config.recovery_debt_bytes_max);
+        let records = wants
             && dir.ends.can_capture(|partition| {
                 self.logs.get(&partition).is_some_and(|log| log.disk.home == Home::Made && !log.disk.closed.is_empty())
             });
+        // What it waits for comes with a read, and each step looks here again.
+        dir.ends.set_held_up(wants && !records);
         if dir.dirty.is_empty() && !records && !dir.home_names_dirty {
             return;
         }

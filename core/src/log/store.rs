@@ -13,7 +13,7 @@ use super::shutdown::Closing;
 use super::tail::TailBudget;
 use crate::effect::Effects;
 use crate::event::{FoundFiles, IoError, IoErrorKind, IoResult};
-use crate::ids::{IoId, LeaderEpoch, LogDirIndex, Offset, TopicPartition};
+use crate::ids::{IoId, LeaderEpoch, LogDirIndex, Offset, PartitionIndex, TopicPartition};
 use crate::time::{Instant, Now};
 use crate::timer::Timers;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -87,6 +87,13 @@ impl LogStore {
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.dirs.iter().all(|dir| dir.offline || dir.ends.is_proven())
+    }
+
+    /// The directory in which files of a partition were found that no log has claimed yet.
+    #[must_use]
+    pub fn dir_with(&self, topic: &str, partition: PartitionIndex) -> Option<LogDirIndex> {
+        let home = super::names::home(topic, partition);
+        self.dirs.iter().find(|dir| dir.homes.has(&home)).map(|dir| dir.index)
     }
 
     /// Opens the log of a partition in a directory. A log that has no files is open at once, and gets files with its first

@@ -43,6 +43,9 @@ pub struct Boot {
     steps: VecDeque<Step>,
     replacing: Option<Replace>,
     reading: Option<Step>,
+    /// The directory of the operations that were asked for last, and how many of them are not complete.
+    asked: usize,
+    outstanding: usize,
     io_next: u64,
 }
 
@@ -164,6 +167,8 @@ impl Boot {
             steps,
             replacing: None,
             reading: None,
+            asked: 0,
+            outstanding: 0,
             io_next: 0,
         }
     }
@@ -171,6 +176,7 @@ impl Boot {
     /// Goes on, at the start and after each completion.
     pub fn advance(&mut self, completed: Option<IoResult>, effects: &mut Effects) -> BootOutcome {
         if let Some(result) = completed {
+            self.outstanding -= 1;
             let reading = self.reading.take();
             match (result, reading) {
                 (Ok(IoOutput::Read(bytes)), Some(step)) => {
@@ -179,7 +185,10 @@ impl Boot {
                     }
                 }
                 (Ok(_), _) => {}
-                (Err(error), _) => return BootOutcome::Failed(error.message.to_string()),
+                (Err(error), _) => self.abandon(self.asked, &error.message),
+            }
+            if self.is_abandoned(self.asked) && self.outstanding > 0 {
+                return BootOutcome::Waits;
             }
         }
         match self.replacing.as_mut().map(Replace::completed) {
@@ -191,6 +200,9 @@ impl Boot {
             Some(Replaced::Done) | None => self.replacing = None,
         }
         loop {
+            if self.is_abandoned(0) {
+                return self.finish();
+            }
             let Some(step) = self.steps.pop_front() else { return self.finish() };
             let ops = self.begin(step);
             if !ops.is_empty() {
@@ -198,6 +210,19 @@ impl Boot {
                 return BootOutcome::Waits;
             }
         }
+    }
+
+    /// A directory cannot be used: the node starts without it, where it is not the one that holds the metadata.
+    fn abandon(&mut self, at: usize, reason: &str) {
+        self.replacing = None;
+        self.steps.retain(|step| step.dir() != at);
+        if let Some(dir) = self.dirs.get_mut(at) {
+            dir.failed.get_or_insert_with(|| reason.into());
+        }
+    }
+
+    fn is_abandoned(&self, at: usize) -> bool {
+        self.dirs.get(at).is_some_and(|dir| dir.failed.is_some())
     }
 
     /// The operations of a step, all of which have to be complete before the next.
@@ -335,7 +360,23 @@ impl Boot {
     fn ask(&mut self, op: IoOp, effects: &mut Effects) {
         let io = IoId { owner: IoOwner::Directory, number: self.io_next };
         self.io_next += 1;
+        self.asked = usize::from(op.file().dir.0);
+        self.outstanding += 1;
         effects.push(Effect::Io { io, op });
+    }
+}
+
+impl Step {
+    /// The place of the directory that it is about.
+    const fn dir(&self) -> usize {
+        match self {
+            Self::ReadMeta(at)
+            | Self::WriteMeta(at)
+            | Self::CompleteMeta(at, _)
+            | Self::Remove(at, _)
+            | Self::SyncRoot(at) => *at,
+            Self::MakeMetadataDir | Self::WriteFirstSnapshot | Self::ReadQuorumState | Self::WriteQuorumState => 0,
+        }
     }
 }
 

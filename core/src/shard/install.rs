@@ -11,6 +11,14 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+/// Stands for a directory that this node has not.
+const NOT_IN_USE: LogDirIndex = LogDirIndex(u16::MAX);
+
+/// Whether an id stands for no directory in particular: Kafka's `DirectoryId.reserved`, the first hundred ids.
+fn is_reserved(id: &[u8; 16]) -> bool {
+    u128::from_be_bytes(*id) < 100
+}
+
 impl Shard {
     /// Goes by this image from now on.
     pub(super) fn install(&mut self, now: Now, image: Arc<MetadataImage>, effects: &mut Effects) {
@@ -67,7 +75,7 @@ impl Shard {
             // There is nothing to tell a log that is not there.
             let _ = self.store.configure(partition, topic.config.clone());
         } else {
-            let dir = image.directories.get(place).and_then(|id| self.directory(id)).unwrap_or(LogDirIndex(0));
+            let dir = self.home_dir(partition, &topic.name, image.directories.get(place));
             self.store.open(now, partition, &topic.name, dir, topic.config.clone(), effects);
             let waits = !self.is_settled(partition);
             if let Stage::Opening(waiting) = &mut self.stage
@@ -87,6 +95,16 @@ impl Shard {
             if self.replicas.leads(partition) && self.store.state(partition).is_ok() && self.is_settled(partition) {
                 self.coordinators.lead(partition, now, &mut self.store, effects);
             }
+        }
+    }
+
+    /// The log directory of a partition. One that is not among those in use is out of service, and the log with it: to
+    /// begin anew elsewhere would forget what was acknowledged.
+    fn home_dir(&self, partition: TopicPartition, topic: &str, assigned: Option<&[u8; 16]>) -> LogDirIndex {
+        match assigned.filter(|id| !is_reserved(id)) {
+            Some(id) => self.directory(id).unwrap_or(NOT_IN_USE),
+            // Metadata of before KIP-858 does not say: it is where its files are.
+            None => self.store.dir_with(topic, partition.partition).unwrap_or(LogDirIndex(0)),
         }
     }
 
@@ -153,6 +171,11 @@ impl Shard {
     ) {
         let clean = directories.iter().filter(|directory| directory.clean).map(|directory| directory.dir);
         self.store.start(now, since, &clean.collect::<Vec<_>>(), effects);
+        for directory in directories {
+            if let Err(reason) = &directory.id {
+                self.store.take_offline(directory.dir, reason);
+            }
+        }
     }
 
     /// Serves, once all logs are open and recorded in a file of ours.

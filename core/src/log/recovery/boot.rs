@@ -46,6 +46,11 @@ impl FoundHomes {
         self.homes.remove(home)
     }
 
+    /// Whether there is such a directory.
+    pub(in crate::log) fn has(&self, home: &str) -> bool {
+        self.homes.contains_key(home)
+    }
+
     /// The numbers in the names of directories that are not live.
     fn departed(&self) -> BTreeSet<u128> {
         let kinds = self.homes.keys().filter_map(|home| PartitionDir::parse(home)).map(|name| name.kind);
