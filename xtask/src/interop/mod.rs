@@ -9,12 +9,17 @@ mod aiokafka;
 mod broker;
 mod confluent;
 mod files;
+mod franz;
+mod go;
+mod java;
 mod kafka_python;
+mod kafkajs;
 mod kcat;
 mod program;
 mod python;
 mod rdkafka;
 mod report;
+mod sarama;
 mod tools;
 
 use broker::Broker;
@@ -73,11 +78,15 @@ struct Context<'a> {
     broker: Option<&'a Broker>,
 }
 
-const CLIENTS: [&Client; 7] = [
+const CLIENTS: [&Client; 11] = [
     &kafka_python::CLIENT,
     &confluent::CLIENT,
     &aiokafka::CLIENT,
     &rdkafka::CLIENT,
+    &franz::CLIENT,
+    &sarama::CLIENT,
+    &kafkajs::CLIENT,
+    &java::CLIENT,
     &kcat::CLIENT,
     &tools::CLIENT,
     &files::CLIENT,
