@@ -123,7 +123,7 @@ fn fuzz(
     let from = said.lines().position(|line| line.contains("panicked at") || line.contains("ERROR: libFuzzer"));
     let told: Vec<&str> = said.lines().skip(from.unwrap_or_default()).take(40).collect();
     let kept = said.lines().find(|line| line.contains("Test unit written to")).unwrap_or("no input was kept");
-    Err(format!("{kept}\n{}", told.join("\n")))
+    Err(format!("{kept}; {} runs it alone\n{}", binary.display(), told.join("\n")))
 }
 
 /// Writes the inputs that are made from the message definitions.

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -126,10 +127,16 @@ pub(super) fn step(command: &mut Command) -> Result<(), String> {
 
 /// Installs a Debian package where a program is not there.
 pub(super) fn debian(program: &str, package: &str) -> Result<(), String> {
-    let is_there = || Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
-    if is_there().is_ok_and(|output| output.status.success()) {
-        return Ok(());
-    }
-    step(Command::new("apt-get").args(["update", "-qq"]))?;
-    step(Command::new("apt-get").args(["install", "-y", "-qq", package]).env("DEBIAN_FRONTEND", "noninteractive"))
+    let is_there = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
+    if is_there.is_ok_and(|output| output.status.success()) { Ok(()) } else { debian_package(package) }
+}
+
+/// Installs a Debian package, one at a time.
+pub(super) fn debian_package(package: &str) -> Result<(), String> {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
+    let apt =
+        |arguments: &[&str]| step(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"));
+    apt(&["update", "-qq"])?;
+    apt(&["install", "-y", "-qq", package])
 }

@@ -1,6 +1,6 @@
 //! Clients in Python, each in a virtual environment of its own with the packages of its `requirements.txt`.
 
-use super::program::{Start, debian, sources, step};
+use super::program::{Start, debian, debian_package, sources, step};
 use std::path::Path;
 use std::process::Command;
 
@@ -16,7 +16,7 @@ pub(super) fn prepare(cache: &Path, client: &str) -> Result<Start, String> {
         // On Debian the module that makes environments is a package of its own.
         let has_venv = Command::new("python3").args(["-c", "import venv, ensurepip"]).output();
         if !has_venv.is_ok_and(|output| output.status.success()) {
-            debian("grete-needs-python3-venv", "python3-venv")?;
+            debian_package("python3-venv")?;
         }
         step(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
         let pip = environment.join("bin/pip");
