@@ -118,7 +118,9 @@ fn stream(batch: &BatchView<'_>, mut each: impl FnMut(Record)) -> Result<(), ()>
 
 /// A batch that was valid has the same records in another codec.
 fn rebuild(batch: &BatchView<'_>, compression: Compression) {
-    let rebuilt = recompress(batch, compression, INFLATED_BYTES_MAX, usize::MAX).expect("a valid batch can be rebuilt");
+    let times = batch.header().attributes.timestamp_type();
+    let rebuilt =
+        recompress(batch, compression, times, INFLATED_BYTES_MAX, usize::MAX).expect("a valid batch can be rebuilt");
     let rebuilt = BatchView::parse(&rebuilt).expect("a batch");
     rebuilt.check_crc().expect("with its checksum");
     let (mut before, mut after) = (Vec::new(), Vec::new());
