@@ -25,10 +25,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Formats and starts one node of Apache Kafka, broker and controller in one.
-    pub(crate) fn start_kafka(purpose: &str) -> Result<Server, String> {
+    /// Formats and starts one node of Apache Kafka, broker and controller in one, with these properties beside those that
+    /// every node here has.
+    pub(crate) fn start_kafka(purpose: &str, properties: &str) -> Result<Server, String> {
         let libraries = install()?;
-        let (directory, port) = prepare(&format!("{purpose}-kafka"))?;
+        let (directory, port) = prepare(&format!("{purpose}-kafka"), properties)?;
         let properties = directory.join("server.properties");
         let java = || {
             let mut java = Command::new("java");
@@ -55,8 +56,8 @@ impl Server {
     }
 
     /// Starts one node of Grete with the same settings.
-    pub(crate) fn start_grete(purpose: &str, binary: &Path) -> Result<Server, String> {
-        let (directory, port) = prepare(&format!("{purpose}-grete"))?;
+    pub(crate) fn start_grete(purpose: &str, binary: &Path, properties: &str) -> Result<Server, String> {
+        let (directory, port) = prepare(&format!("{purpose}-grete"), properties)?;
         let mut command = Command::new(binary);
         command.arg("--config").arg(directory.join("server.properties"));
         Server::start(command, directory, port)
@@ -65,6 +66,15 @@ impl Server {
     /// Where clients connect: `127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// What the process holds in memory, in KiB; the most that it ever held with `VmHWM`, what it holds now with `VmRSS`.
+    pub(crate) fn memory_kib(&self, which: &str) -> Result<u64, String> {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(':'));
+        let number = line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse().ok());
+        number.ok_or_else(|| format!("{path} has no {which}"))
     }
 
     fn start(mut command: Command, directory: PathBuf, port: u16) -> Result<Server, String> {
@@ -93,7 +103,7 @@ impl Server {
 
 /// `cargo xtask kafka`
 pub(crate) fn run_until_end_of_input() -> Result<(), String> {
-    let server = Server::start_kafka("by-hand")?;
+    let server = Server::start_kafka("by-hand", SHORT_LIVED_TOPICS)?;
     println!("{}", server.address());
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).map_err(|error| error.to_string())?;
     Ok(())
@@ -107,9 +117,11 @@ impl Drop for Server {
     }
 }
 
-/// A directory with the properties of a node, and the port that it will listen on. Small index files that are deleted
-/// soon let thousands of topics come and go within the limit of open files.
-fn prepare(name: &str) -> Result<(PathBuf, u16), String> {
+/// Small index files that are deleted soon let thousands of topics come and go within the limit of open files.
+pub(crate) const SHORT_LIVED_TOPICS: &str = "log.index.size.max.bytes=65536\nlog.segment.delete.delay.ms=1000\n";
+
+/// A directory with the properties of a node, and the port that it will listen on.
+fn prepare(name: &str, more: &str) -> Result<(PathBuf, u16), String> {
     let directory = std::env::temp_dir().join(format!("grete-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let (port, controller) = (free_port()?, free_port()?);
@@ -128,8 +140,7 @@ fn prepare(name: &str) -> Result<(PathBuf, u16), String> {
          share.coordinator.state.topic.min.isr=1\n\
          group.initial.rebalance.delay.ms=0\n\
          group.min.session.timeout.ms=100\n\
-         log.index.size.max.bytes=65536\n\
-         log.segment.delete.delay.ms=1000\n",
+         {more}",
         data.display()
     );
     write(&directory.join("server.properties"), &properties)?;

@@ -1,5 +1,6 @@
 //! The project's own tasks: `cargo xtask TASK`.
 
+mod bench;
 mod codegen;
 mod fuzz;
 mod interop;
@@ -24,6 +25,7 @@ enum Task {
     Wirediff(wirediff::Args),
     Interop(interop::Arguments),
     Fuzz(fuzz::Arguments),
+    Bench(bench::Arguments),
     /// Runs every test
     Test,
     /// Checks the rules of the house that a machine can check
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Task::Wirediff(args) => wirediff::run(&args),
         Task::Interop(arguments) => interop::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Test => test::all(),
         Task::Tidy => tidy::run(),
     };

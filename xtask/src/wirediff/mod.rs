@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
         (_, Some(_)) => None,
         (Some(address), None) => Some(address.clone()),
         (None, None) => {
-            let server = kafka::Server::start_kafka("wirediff")?;
+            let server = kafka::Server::start_kafka("wirediff", kafka::SHORT_LIVED_TOPICS)?;
             let address = server.address();
             started.push(server);
             Some(address)
@@ -118,7 +118,7 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
     let subject = match &args.grete {
         Some(address) => address.clone(),
         None => {
-            let server = kafka::Server::start_grete("wirediff", &root().join(&args.binary))?;
+            let server = kafka::Server::start_grete("wirediff", &root().join(&args.binary), kafka::SHORT_LIVED_TOPICS)?;
             let address = server.address();
             started.push(server);
             address
