@@ -33,6 +33,7 @@ impl Load {
             Command::new(&self.performance)
                 .args(arguments)
                 .args(["-X", "queue.buffering.max.messages=500000"])
+                .args(["-X", "sticky.partitioning.linger.ms=0"])
                 .args(more),
         )?;
         let row = said.lines().rev().find(|line| line.starts_with("| ")).unwrap_or_default();
