@@ -32,7 +32,11 @@ impl Layers<'_> {
     /// The configuration of a topic, by name. `overrides` is what the topic itself says.
     #[must_use]
     pub fn describe_topic(&self, overrides: Option<&Properties>) -> Vec<Described> {
-        let keys = Table::Topic.keys().filter(|key| !key.is_internal);
+        let is_set = |key: &Key| {
+            let by_broker = || key.synonyms.iter().any(|(name, _)| self.set(name).is_some());
+            overrides.is_some_and(|overrides| overrides.contains_key(key.name)) || by_broker()
+        };
+        let keys = Table::Topic.keys().filter(|key| !key.is_internal || is_set(key));
         keys.map(|key| {
             let broker = key.synonyms.first().map(|(name, _)| self.sources(name, key.kind)).unwrap_or_default();
             describe(key, overrides, Source::Topic, self.topic(key), broker)

@@ -17,7 +17,7 @@ pub struct Key {
     pub update: Update,
     /// What this broker does with it.
     pub treatment: Treatment,
-    /// Whether it is none that Kafka shows.
+    /// Whether it is shown only where it is set: it is none that Kafka shows, and tools know what Kafka shows.
     pub is_internal: bool,
     /// What it means; empty where it means nothing here yet.
     pub documentation: &'static str,
@@ -58,6 +58,8 @@ pub enum Treatment {
     Works,
     /// Nothing, and nothing is lost by that.
     Ignored,
+    /// Nothing, and nothing is lost by that where a node starts with it; altering it while it runs is refused. Why.
+    Unused(&'static str),
     /// A value other than the default is refused: without its effect less would be safe than is asked for. Why it has none.
     Refused(&'static str),
 }
@@ -102,6 +104,18 @@ pub(super) const fn ignored(
     update: Update,
 ) -> Key {
     Key { treatment: Treatment::Ignored, ..works(name, kind, default, rule, update, "") }
+}
+
+/// A key that does nothing, and cannot be altered.
+pub(super) const fn unused(
+    name: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    rule: Rule,
+    update: Update,
+    why: &'static str,
+) -> Key {
+    Key { treatment: Treatment::Unused(why), ..works(name, kind, default, rule, update, "") }
 }
 
 /// A key that is refused.

@@ -60,7 +60,7 @@ impl Table {
     /// The key whose name is nearest to one that is not known.
     #[must_use]
     pub fn nearest(self, name: &str) -> Option<&'static str> {
-        nearest::nearest(name, self.keys().filter(|key| !key.is_internal).map(|key| key.name))
+        nearest::nearest(name, self.keys().map(|key| key.name))
     }
 }
 

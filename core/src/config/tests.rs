@@ -26,7 +26,7 @@ fn each_key_stands_once_and_its_default_is_one_of_its_values() {
             }
         }
     }
-    assert_eq!(Table::Topic.keys().filter(|key| !key.is_internal).count(), 34, "Kafka's 33 and durability");
+    assert_eq!(Table::Topic.keys().filter(|key| !key.is_internal).count(), 33, "Kafka's");
 }
 
 #[test]
@@ -50,6 +50,36 @@ fn the_synonyms_of_a_key_are_keys_of_the_broker_with_the_same_default() {
             }
         }
     }
+}
+
+#[test]
+fn rates_of_replication_are_shown_where_they_were_altered() {
+    let (nothing, own) = (Properties::new(), properties(&[("leader.replication.throttled.rate", "123")]));
+    let layers = Layers { own: Some(&own), cluster: None, started_with: &nothing };
+    let described = layers.describe_broker();
+    let shown: Vec<_> = described.iter().filter(|one| one.name.ends_with(".throttled.rate")).collect();
+    let [rate] = &shown[..] else { panic!("{shown:?}") };
+    assert_eq!((rate.value.as_deref(), rate.source, rate.kind), (Some("123"), Source::DynamicBroker, Some(Kind::Long)));
+    assert!(!rate.is_sensitive);
+}
+
+#[test]
+fn a_key_of_our_own_is_shown_where_it_is_set() {
+    let nothing = Properties::new();
+    let set = properties(&[("log.durability", "os"), ("grete.shards", "2")]);
+    let layers = |started_with| Layers { own: None, cluster: None, started_with };
+    let shown = |described: Vec<Described>, name: &str| described.into_iter().find(|one| one.name == name);
+    assert_eq!(shown(layers(&nothing).describe_topic(None), "durability"), None);
+    let overrides = properties(&[("durability", "os")]);
+    let of_topic = shown(layers(&nothing).describe_topic(Some(&overrides)), "durability").expect("shown");
+    assert_eq!((of_topic.value.as_deref(), of_topic.source), (Some("os"), Source::Topic));
+    let of_broker = shown(layers(&set).describe_topic(None), "durability").expect("shown");
+    assert_eq!((of_broker.value.as_deref(), of_broker.source), (Some("os"), Source::StaticBroker));
+    for name in ["log.durability", "grete.shards"] {
+        assert_eq!(shown(layers(&nothing).describe_broker(), name), None);
+        assert!(shown(layers(&set).describe_broker(), name).is_some());
+    }
+    assert_eq!(Table::Broker.nearest("log.durabilty"), Some("log.durability"), "it is known all the same");
 }
 
 #[test]

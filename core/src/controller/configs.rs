@@ -294,7 +294,7 @@ fn check_broker(config: &Properties, is_default: bool, image: &MetadataImage, be
         let is_new = before.get(key.name).is_none_or(|before| **before != *value);
         if is_new && key.default != Some(&*value) {
             match key.treatment {
-                Treatment::Refused(why) => {
+                Treatment::Refused(why) | Treatment::Unused(why) => {
                     return refuse(ErrorCode::InvalidRequest, format!("{} cannot be set: {why}", key.name));
                 }
                 // It would have to take effect, and does so at the next start alone.

@@ -26,8 +26,6 @@ const OWN_DEFAULTS: [&str; 6] = ["broker.id", "grete.shards", "listeners", "log.
 const SHARDS_MAX: usize = 64;
 /// For how long a fetch session is safe from newer ones that want its place, as in Kafka.
 const FETCH_SESSION_EVICTION_MS: u64 = 120_000;
-/// How the source of a value begins that the environment gives.
-const ENVIRONMENT: &str = "environment variable ";
 
 /// The keys that were set, each with its value and where that comes from.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +46,7 @@ pub fn load(file: Option<&Path>, set: &[String]) -> Result<Given, Fatal> {
     }
     for (variable, value) in std::env::vars() {
         if let Some(key) = environment::key(&variable) {
-            values.insert(key, (value, format!("{ENVIRONMENT}{variable}")));
+            values.insert(key, (value, format!("environment variable {variable}")));
         }
     }
     for pair in set {
@@ -202,17 +200,17 @@ impl Given {
         })
     }
 
-    /// Refuses keys that do not exist, and those whose being ignored would leave the broker less safe than was asked for.
+    /// Refuses misspelt keys, and those whose being ignored would leave the broker less safe than was asked for.
     ///
-    /// The environment holds what others put there too, such as what Kubernetes tells of a service that is named `kafka`:
-    /// of its variables, only what looks like a misspelt key is refused.
+    /// A name that is near none of the keys is somebody else's: files hold what plug-ins and other brokers read, and the
+    /// environment what Kubernetes tells of a service that is called `kafka`. There is a warning about each.
     fn check(&self) -> Result<(), Fatal> {
         let mut ignored = Vec::new();
         for (name, (value, source)) in &self.values {
             let Some(key) = Table::Broker.find(name) else {
                 let nearest = Table::Broker.nearest(name).map_or(String::new(), |near| format!("; {near} is one"));
                 let unknown = format!("{name} ({source}) is no configuration key{nearest}");
-                if source.starts_with(ENVIRONMENT) && nearest.is_empty() {
+                if nearest.is_empty() {
                     tracing::warn!("{unknown}");
                     continue;
                 }
@@ -224,8 +222,8 @@ impl Given {
                 Treatment::Refused(why) if !is_default => {
                     return Err(Fatal(format!("{name} ({source}) is not served yet: {why}")));
                 }
-                Treatment::Ignored if !is_default => ignored.push(name.as_str()),
-                Treatment::Works | Treatment::Ignored | Treatment::Refused(_) => {}
+                Treatment::Ignored | Treatment::Unused(_) if !is_default => ignored.push(name.as_str()),
+                Treatment::Works | Treatment::Ignored | Treatment::Unused(_) | Treatment::Refused(_) => {}
             }
         }
         if !ignored.is_empty() {
@@ -368,6 +366,12 @@ mod tests {
         assert!(refused(&mapped).contains("OUT is to speak SASL_SSL"));
         assert!(refused(&["authorizer.class.name=org.example.Authorizer"]).contains("not served yet"));
         assert!(given(&[]).is_ok());
+        // Where nothing speaks TLS, its keys do nothing.
+        let idle = ["listeners=PLAINTEXT://localhost:9093", "ssl.truststore.location=/certificates"];
+        assert!(given(&idle).is_ok());
+        assert!(
+            refused(&["listeners=SSL://localhost:9093", "ssl.truststore.location=/certificates"]).contains("PLAINTEXT")
+        );
     }
 
     #[test]
@@ -408,14 +412,11 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_others_keep_no_broker_from_starting() {
-        let from_environment = |name: &str| {
-            let value = ("x".to_string(), format!("{ENVIRONMENT}KAFKA_X"));
-            let values = [(name.to_string(), value)].into_iter().collect();
-            Given { values }.resolve().err().map(|error| error.0)
-        };
-        assert_eq!(from_environment("service.port.broker.of.others"), None);
-        assert!(from_environment("log.retention.mss").is_some_and(|why| why.contains("log.retention.ms is one")));
+    fn keys_of_others_keep_no_broker_from_starting() {
+        let refused = |pair: &str| given(&[pair]).err().map(|error| error.0);
+        assert_eq!(refused("service.port.broker.of.others=9092"), None);
+        assert!(refused("log.retention.mss=1").is_some_and(|why| why.contains("log.retention.ms is one")));
+        assert!(refused("log.durabilty=flush").is_some_and(|why| why.contains("log.durability is one")));
     }
 
     #[test]

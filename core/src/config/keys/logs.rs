@@ -81,7 +81,8 @@ pub(super) const KEYS: &[Key] = &[
         Rule::OneOf(&["flush", "os"]),
         ReadOnly,
         "Whether an acknowledgement waits for the disk (flush) or only for the operating system (os). Grete's own.",
-    ),
+    )
+    .internal(),
     works(
         "log.flush.interval.messages",
         Long,

@@ -33,7 +33,8 @@ pub(super) const KEYS: &[Key] = &[
         Rule::Range(1, 64),
         ReadOnly,
         "The number of shards, each on a thread of its own; the number of processors where it is not set. Grete's own.",
-    ),
+    )
+    .internal(),
     works(
         "inter.broker.listener.name",
         Text,

@@ -5,6 +5,11 @@ use crate::config::key::Update::{ClusterWide, PerBroker, ReadOnly};
 use crate::config::key::{Key, ignored, refused, works};
 use crate::config::rule::Rule;
 
+/// A rate in bytes per second that reassignments keep to (KIP-73, KIP-113). It can only be altered, and is shown where it is.
+const fn throttle(name: &'static str) -> Key {
+    ignored(name, Long, Some("9223372036854775807"), Rule::Min(0), ClusterWide).internal()
+}
+
 pub(super) const KEYS: &[Key] = &[
     refused(
         "alter.config.policy.class.name",
@@ -62,10 +67,12 @@ pub(super) const KEYS: &[Key] = &[
         "The most bytes that a fetch is answered with, within 16 MiB.",
     ),
     ignored("fetch.purgatory.purge.interval.requests", Int, Some("1000"), Rule::Any, ReadOnly),
+    throttle("follower.replication.throttled.rate"),
     ignored("follower.fetch.last.tiered.offset.enable", Boolean, Some("false"), Rule::Any, ClusterWide),
     ignored("kafka.metrics.polling.interval.secs", Int, Some("10"), Rule::Min(1), ReadOnly),
     ignored("kafka.metrics.reporters", List, Some(""), Rule::Any, ReadOnly),
     ignored("leader.imbalance.check.interval.seconds", Long, Some("300"), Rule::Min(1), ReadOnly),
+    throttle("leader.replication.throttled.rate"),
     works(
         "max.incremental.fetch.session.cache.slots",
         Int,
@@ -99,6 +106,7 @@ pub(super) const KEYS: &[Key] = &[
     ignored("num.replica.fetchers", Int, Some("1"), Rule::Min(1), ClusterWide),
     ignored("quota.window.num", Int, Some("11"), Rule::Min(1), ReadOnly),
     ignored("quota.window.size.seconds", Int, Some("1"), Rule::Min(1), ReadOnly),
+    throttle("replica.alter.log.dirs.io.max.bytes.per.second"),
     ignored("replica.fetch.backoff.ms", Int, Some("1000"), Rule::Min(0), ReadOnly),
     ignored("replica.fetch.max.bytes", Int, Some("1048576"), Rule::Min(0), ReadOnly),
     ignored("replica.fetch.min.bytes", Int, Some("1"), Rule::Any, ReadOnly),

@@ -2,9 +2,11 @@
 
 use crate::config::key::Kind::{Boolean, Class, Double, Int, List, Long, Password, Short, Text};
 use crate::config::key::Update::{PerBroker, ReadOnly};
-use crate::config::key::{Key, ignored, refused, works};
+use crate::config::key::{Key, ignored, refused, unused, works};
 use crate::config::rule::Rule;
 
+/// Keys of TLS and SASL may stand in a file, since a listener that is to speak either is refused; so may users who may do
+/// everything, while there is no authorizer.
 pub(super) const KEYS: &[Key] = &[
     refused(
         "allow.everyone.if.no.acl.found",
@@ -28,11 +30,11 @@ pub(super) const KEYS: &[Key] = &[
         PerBroker,
         "authentication is not served yet",
     ),
-    refused("sasl.client.callback.handler.class", Class, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.enabled.mechanisms", List, Some("GSSAPI"), Rule::Any, PerBroker, "SASL is not served yet"),
-    refused("sasl.jaas.config", Password, None, Rule::Any, PerBroker, "SASL is not served yet"),
-    refused("sasl.kerberos.kinit.cmd", Text, Some("/usr/bin/kinit"), Rule::Any, PerBroker, "SASL is not served yet"),
-    refused(
+    unused("sasl.client.callback.handler.class", Class, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.enabled.mechanisms", List, Some("GSSAPI"), Rule::Any, PerBroker, "SASL is not served yet"),
+    unused("sasl.jaas.config", Password, None, Rule::Any, PerBroker, "SASL is not served yet"),
+    unused("sasl.kerberos.kinit.cmd", Text, Some("/usr/bin/kinit"), Rule::Any, PerBroker, "SASL is not served yet"),
+    unused(
         "sasl.kerberos.min.time.before.relogin",
         Long,
         Some("60000"),
@@ -40,7 +42,7 @@ pub(super) const KEYS: &[Key] = &[
         PerBroker,
         "SASL is not served yet",
     ),
-    refused(
+    unused(
         "sasl.kerberos.principal.to.local.rules",
         List,
         Some("DEFAULT"),
@@ -48,9 +50,9 @@ pub(super) const KEYS: &[Key] = &[
         PerBroker,
         "SASL is not served yet",
     ),
-    refused("sasl.kerberos.service.name", Text, None, Rule::Any, PerBroker, "SASL is not served yet"),
-    refused("sasl.kerberos.ticket.renew.jitter", Double, Some("0.05"), Rule::Any, PerBroker, "SASL is not served yet"),
-    refused(
+    unused("sasl.kerberos.service.name", Text, None, Rule::Any, PerBroker, "SASL is not served yet"),
+    unused("sasl.kerberos.ticket.renew.jitter", Double, Some("0.05"), Rule::Any, PerBroker, "SASL is not served yet"),
+    unused(
         "sasl.kerberos.ticket.renew.window.factor",
         Double,
         Some("0.8"),
@@ -58,18 +60,18 @@ pub(super) const KEYS: &[Key] = &[
         PerBroker,
         "SASL is not served yet",
     ),
-    refused("sasl.login.callback.handler.class", Class, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.login.class", Class, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.login.connect.timeout.ms", Int, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.login.read.timeout.ms", Int, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.login.refresh.buffer.seconds", Short, Some("300"), Rule::Any, PerBroker, "SASL is not served yet"),
-    refused("sasl.login.refresh.min.period.seconds", Short, Some("60"), Rule::Any, PerBroker, "SASL is not served yet"),
-    refused("sasl.login.refresh.window.factor", Double, Some("0.8"), Rule::Any, PerBroker, "SASL is not served yet"),
-    refused("sasl.login.refresh.window.jitter", Double, Some("0.05"), Rule::Any, PerBroker, "SASL is not served yet"),
-    refused("sasl.login.retry.backoff.max.ms", Long, Some("10000"), Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.login.retry.backoff.ms", Long, Some("100"), Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.mechanism.controller.protocol", Text, Some("GSSAPI"), Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused(
+    unused("sasl.login.callback.handler.class", Class, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.login.class", Class, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.login.connect.timeout.ms", Int, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.login.read.timeout.ms", Int, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.login.refresh.buffer.seconds", Short, Some("300"), Rule::Any, PerBroker, "SASL is not served yet"),
+    unused("sasl.login.refresh.min.period.seconds", Short, Some("60"), Rule::Any, PerBroker, "SASL is not served yet"),
+    unused("sasl.login.refresh.window.factor", Double, Some("0.8"), Rule::Any, PerBroker, "SASL is not served yet"),
+    unused("sasl.login.refresh.window.jitter", Double, Some("0.05"), Rule::Any, PerBroker, "SASL is not served yet"),
+    unused("sasl.login.retry.backoff.max.ms", Long, Some("10000"), Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.login.retry.backoff.ms", Long, Some("100"), Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.mechanism.controller.protocol", Text, Some("GSSAPI"), Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused(
         "sasl.mechanism.inter.broker.protocol",
         Text,
         Some("GSSAPI"),
@@ -77,7 +79,7 @@ pub(super) const KEYS: &[Key] = &[
         PerBroker,
         "SASL is not served yet",
     ),
-    refused(
+    unused(
         "sasl.oauthbearer.assertion.algorithm",
         Text,
         Some("RS256"),
@@ -85,8 +87,8 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "SASL is not served yet",
     ),
-    refused("sasl.oauthbearer.assertion.claim.aud", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused(
+    unused("sasl.oauthbearer.assertion.claim.aud", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused(
         "sasl.oauthbearer.assertion.claim.exp.seconds",
         Int,
         Some("300"),
@@ -94,8 +96,8 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "SASL is not served yet",
     ),
-    refused("sasl.oauthbearer.assertion.claim.iss", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused(
+    unused("sasl.oauthbearer.assertion.claim.iss", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused(
         "sasl.oauthbearer.assertion.claim.jti.include",
         Boolean,
         Some("false"),
@@ -103,7 +105,7 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "SASL is not served yet",
     ),
-    refused(
+    unused(
         "sasl.oauthbearer.assertion.claim.nbf.seconds",
         Int,
         Some("60"),
@@ -111,10 +113,10 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "SASL is not served yet",
     ),
-    refused("sasl.oauthbearer.assertion.claim.sub", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.oauthbearer.assertion.file", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.oauthbearer.assertion.private.key.file", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused(
+    unused("sasl.oauthbearer.assertion.claim.sub", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.oauthbearer.assertion.file", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.oauthbearer.assertion.private.key.file", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused(
         "sasl.oauthbearer.assertion.private.key.passphrase",
         Password,
         None,
@@ -122,9 +124,9 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "SASL is not served yet",
     ),
-    refused("sasl.oauthbearer.assertion.template.file", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.oauthbearer.client.credentials.client.id", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused(
+    unused("sasl.oauthbearer.assertion.template.file", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.oauthbearer.client.credentials.client.id", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused(
         "sasl.oauthbearer.client.credentials.client.secret",
         Password,
         None,
@@ -132,10 +134,10 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "SASL is not served yet",
     ),
-    refused("sasl.oauthbearer.clock.skew.seconds", Int, Some("30"), Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.oauthbearer.expected.audience", List, Some(""), Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.oauthbearer.expected.issuer", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused(
+    unused("sasl.oauthbearer.clock.skew.seconds", Int, Some("30"), Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.oauthbearer.expected.audience", List, Some(""), Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.oauthbearer.expected.issuer", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused(
         "sasl.oauthbearer.jwks.endpoint.refresh.ms",
         Long,
         Some("3600000"),
@@ -143,7 +145,7 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "SASL is not served yet",
     ),
-    refused(
+    unused(
         "sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms",
         Long,
         Some("10000"),
@@ -151,7 +153,7 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "SASL is not served yet",
     ),
-    refused(
+    unused(
         "sasl.oauthbearer.jwks.endpoint.retry.backoff.ms",
         Long,
         Some("100"),
@@ -159,8 +161,8 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "SASL is not served yet",
     ),
-    refused("sasl.oauthbearer.jwks.endpoint.url", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused(
+    unused("sasl.oauthbearer.jwks.endpoint.url", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused(
         "sasl.oauthbearer.jwt.retriever.class",
         Class,
         Some("org.apache.kafka.common.security.oauthbearer.DefaultJwtRetriever"),
@@ -168,7 +170,7 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "SASL is not served yet",
     ),
-    refused(
+    unused(
         "sasl.oauthbearer.jwt.validator.class",
         Class,
         Some("org.apache.kafka.common.security.oauthbearer.DefaultJwtValidator"),
@@ -176,12 +178,12 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "SASL is not served yet",
     ),
-    refused("sasl.oauthbearer.scope", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.oauthbearer.scope.claim.name", Text, Some("scope"), Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.oauthbearer.sub.claim.name", Text, Some("sub"), Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.oauthbearer.token.endpoint.url", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.server.callback.handler.class", Class, None, Rule::Any, ReadOnly, "SASL is not served yet"),
-    refused("sasl.server.max.receive.size", Int, Some("524288"), Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.oauthbearer.scope", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.oauthbearer.scope.claim.name", Text, Some("scope"), Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.oauthbearer.sub.claim.name", Text, Some("sub"), Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.oauthbearer.token.endpoint.url", Text, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.server.callback.handler.class", Class, None, Rule::Any, ReadOnly, "SASL is not served yet"),
+    unused("sasl.server.max.receive.size", Int, Some("524288"), Rule::Any, ReadOnly, "SASL is not served yet"),
     works(
         "security.inter.broker.protocol",
         Text,
@@ -198,10 +200,10 @@ pub(super) const KEYS: &[Key] = &[
         ReadOnly,
         "security providers are Java classes, which cannot run here",
     ),
-    refused("ssl.allow.dn.changes", Boolean, Some("false"), Rule::Any, ReadOnly, "TLS is not served yet"),
-    refused("ssl.allow.san.changes", Boolean, Some("false"), Rule::Any, ReadOnly, "TLS is not served yet"),
-    refused("ssl.cipher.suites", List, Some(""), Rule::Any, PerBroker, "TLS is not served yet"),
-    refused(
+    unused("ssl.allow.dn.changes", Boolean, Some("false"), Rule::Any, ReadOnly, "TLS is not served yet"),
+    unused("ssl.allow.san.changes", Boolean, Some("false"), Rule::Any, ReadOnly, "TLS is not served yet"),
+    unused("ssl.cipher.suites", List, Some(""), Rule::Any, PerBroker, "TLS is not served yet"),
+    unused(
         "ssl.client.auth",
         Text,
         Some("none"),
@@ -209,31 +211,24 @@ pub(super) const KEYS: &[Key] = &[
         PerBroker,
         "TLS is not served yet",
     ),
-    refused("ssl.enabled.protocols", List, Some("TLSv1.2,TLSv1.3"), Rule::Any, PerBroker, "TLS is not served yet"),
-    refused(
-        "ssl.endpoint.identification.algorithm",
-        Text,
-        Some("https"),
-        Rule::Any,
-        PerBroker,
-        "TLS is not served yet",
-    ),
-    refused("ssl.engine.factory.class", Class, None, Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.key.password", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.keymanager.algorithm", Text, Some("SunX509"), Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.keystore.certificate.chain", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.keystore.key", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.keystore.location", Text, None, Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.keystore.password", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.keystore.type", Text, Some("JKS"), Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.principal.mapping.rules", Text, Some("DEFAULT"), Rule::Any, ReadOnly, "TLS is not served yet"),
-    refused("ssl.protocol", Text, Some("TLSv1.3"), Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.provider", Text, None, Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.secure.random.implementation", Text, None, Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.trustmanager.algorithm", Text, Some("PKIX"), Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.truststore.certificates", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.truststore.location", Text, None, Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.truststore.password", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("ssl.truststore.type", Text, Some("JKS"), Rule::Any, PerBroker, "TLS is not served yet"),
-    refused("super.users", Text, Some(""), Rule::Any, ReadOnly, "access control is not served yet").internal(),
+    unused("ssl.enabled.protocols", List, Some("TLSv1.2,TLSv1.3"), Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.endpoint.identification.algorithm", Text, Some("https"), Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.engine.factory.class", Class, None, Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.key.password", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.keymanager.algorithm", Text, Some("SunX509"), Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.keystore.certificate.chain", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.keystore.key", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.keystore.location", Text, None, Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.keystore.password", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.keystore.type", Text, Some("JKS"), Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.principal.mapping.rules", Text, Some("DEFAULT"), Rule::Any, ReadOnly, "TLS is not served yet"),
+    unused("ssl.protocol", Text, Some("TLSv1.3"), Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.provider", Text, None, Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.secure.random.implementation", Text, None, Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.trustmanager.algorithm", Text, Some("PKIX"), Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.truststore.certificates", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.truststore.location", Text, None, Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.truststore.password", Password, None, Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("ssl.truststore.type", Text, Some("JKS"), Rule::Any, PerBroker, "TLS is not served yet"),
+    unused("super.users", Text, Some(""), Rule::Any, ReadOnly, "access control is not served yet").internal(),
 ];
