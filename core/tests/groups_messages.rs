@@ -3,9 +3,10 @@
 
 use grete_core::coordinator::{RequestContext, Ticket};
 use grete_core::group::answer::{Answer, JoinAnswer};
-use grete_core::group::messages::{fetch_groups, responses};
+use grete_core::group::fetch_offsets::{AskedTopic, TopicRef};
+use grete_core::group::messages::{FetchGroup, fetch_groups, responses};
 use grete_core::group::{GroupCoordinator, GroupOutput, GroupSettings, Topics};
-use grete_core::ids::{Timestamp, TopicId};
+use grete_core::ids::{PartitionIndex, Timestamp, TopicId};
 use grete_core::rng::Seed;
 use grete_core::time::{Instant, Now};
 use grete_protocol::ErrorCode;
@@ -363,6 +364,19 @@ fn fetch_request(version: i16, everything: bool) -> OffsetFetchRequest<'static> 
         require_stable: true,
         ..OffsetFetchRequest::default()
     }
+}
+
+#[test]
+fn topics_that_cannot_be_found_come_last_in_a_fetch() {
+    let mut broker = Broker::new();
+    let (absent, orders) = (TopicRef::Id(TopicId([9; 16])), TopicRef::Id(TopicId([7; 16])));
+    let asked = [absent, orders].map(|topic| AskedTopic { topic, partitions: vec![PartitionIndex(3)] });
+    let group = FetchGroup { group: "g", asked: Some(asked.into()), require_stable: false };
+    let topics = broker.topics.clone();
+    broker.coordinator.on_offset_fetch(&context(10), &group, &topics);
+    let Some(Answer::FetchOffsets(answer)) = broker.settle() else { panic!("it is answered") };
+    let shown: Vec<_> = answer.topics.iter().map(|topic| (topic.id, topic.partitions[0].error)).collect();
+    assert_eq!(shown, [(TopicId([7; 16]), ErrorCode::None), (TopicId([9; 16]), ErrorCode::UnknownTopicId)]);
 }
 
 #[test]

@@ -87,7 +87,10 @@ pub fn some(recorded: &Recorded, group: &str, asked: &[AskedTopic<'_>], topics: 
         let partitions = asked.partitions.iter().map(offset).collect();
         FetchedTopic { name, id, partitions }
     });
-    FetchedGroup { group: group.into(), error: ErrorCode::None, topics: fetched.collect() }
+    let mut fetched: Vec<FetchedTopic> = fetched.collect();
+    // As in Kafka, what cannot be found comes last.
+    fetched.sort_by_key(|topic| topic.name.is_empty());
+    FetchedGroup { group: group.into(), error: ErrorCode::None, topics: fetched }
 }
 
 /// An error for a group, and for each partition that was asked for.

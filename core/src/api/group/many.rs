@@ -6,6 +6,7 @@ use crate::api::front::{Front, Next, Refusal, Request, encode};
 use crate::api::message::Call;
 use crate::coordinator::RequestContext;
 use crate::group::answer::{DeletedGroup, DescribedGroup, FetchedGroup, ListAnswer};
+use crate::group::fetch_offsets;
 use crate::group::messages::{fetch_groups, responses};
 use crate::group::{Answer, GroupCoordinator, Topics};
 use crate::ids::TopicPartition;
@@ -143,9 +144,8 @@ pub(crate) fn begin_offset_fetch(front: &mut Front<'_>, request: Request) -> Beg
         match partition_of(front.image, group.group) {
             Some(partition) => gather.ask(front, partition, Piece::Fetch(place)),
             None => {
-                let group =
-                    FetchedGroup { group: group.group.into(), error: ErrorCode::NotCoordinator, topics: Vec::new() };
-                gather.fetched.insert(place, group);
+                let refused = fetch_offsets::refused(group.group, group.asked.as_deref(), ErrorCode::NotCoordinator);
+                gather.fetched.insert(place, refused);
             }
         }
     }
@@ -225,8 +225,8 @@ pub(super) fn refused(call: &GroupCall, error: ErrorCode) -> Answer {
         (Piece::Fetch(place), _) => {
             let body = OffsetFetchRequest::decode(&mut call.request.decoder(), call.request.version);
             let groups = body.as_ref().map(|body| fetch_groups(body, call.request.version)).unwrap_or_default();
-            let group = groups.get(*place).map_or("", |group| group.group).into();
-            Answer::FetchOffsets(FetchedGroup { group, error, topics: Vec::new() })
+            let (group, asked) = groups.get(*place).map_or(("", None), |group| (group.group, group.asked.as_deref()));
+            Answer::FetchOffsets(fetch_offsets::refused(group, asked, error))
         }
         _ => Answer::ListGroups(ListAnswer { error: ErrorCode::None, groups: Vec::new() }),
     }
