@@ -18,8 +18,9 @@ what it prints is a properties file.
 Where nothing is set, one node is started: `node.id` 1, `listeners` PLAINTEXT://localhost:9092, `log.dirs` grete-data in the
 directory that it was started in, and `grete.shards` as many as there are processors.
 
-A key that does not exist is refused, and so is one without whose effect the broker would be less safe than was asked for. A
-key that is set and has no effect is named in a warning at the start.
+A misspelt key is refused, and so is one without whose effect the broker would be less safe than was asked for. A key that is
+set and has no effect is named in a warning at the start, and so is one that is nobody's here: a plug-in may read it. Keys of
+TLS and SASL are among them, since a listener that is to speak either is refused.
 
 \"Alterable\" says whether `kafka-configs` can alter a key while the broker runs, as far as Kafka allows that: for one broker,
 or for all. Only what is the default of a topic's key takes effect without a restart; the others are refused.
@@ -96,7 +97,9 @@ fn values(key: &Key) -> String {
 }
 
 fn list(text: &mut String, table: Table) {
-    let ignored = table.keys().filter(|key| key.treatment == Treatment::Ignored && !key.is_internal);
+    let ignored = table
+        .keys()
+        .filter(|key| matches!(key.treatment, Treatment::Ignored | Treatment::Unused(_)) && !key.is_internal);
     let names: Vec<String> = ignored.map(|key| format!("`{}`", key.name)).collect();
     // Lines of about 120 letters.
     let mut width = 0;

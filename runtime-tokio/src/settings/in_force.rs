@@ -28,6 +28,7 @@ fn meaning(key: &Key) -> String {
     match key.treatment {
         Treatment::Works => key.documentation.into(),
         Treatment::Ignored => "Has no effect here.".into(),
+        Treatment::Unused(why) => format!("Has no effect here: {why}."),
         Treatment::Refused(why) => format!("Not served yet, and refused where it is set: {why}."),
     }
 }
