@@ -1,5 +1,8 @@
 //! Altering what is configured for topics, brokers, groups and client metrics (KIP-133, KIP-226, KIP-339).
 
+mod group_bounds;
+
+use self::group_bounds::out_of_bounds;
 use super::{Controller, TopicRefusal, check_name};
 use crate::config::{Layers, Properties, Table, Treatment, Update};
 use crate::metadata::{ConfigResource, MetadataImage};
@@ -95,7 +98,12 @@ impl Controller {
         match table {
             Table::Broker => check_broker(&after, resource.name.is_empty(), &self.appended, before)?,
             Table::Topic => check_topic(&after, &self.appended)?,
-            Table::Group => check_values(table, &after, "Unknown group config name: ")?,
+            Table::Group => {
+                check_values(table, &after, "Unknown group config name: ")?;
+                if let Some(text) = out_of_bounds(&after, &self.appended.layers()) {
+                    return refuse(ErrorCode::InvalidConfig, text);
+                }
+            }
             Table::ClientMetrics => check_values(table, &after, "Unknown client metrics configuration: ")?,
         }
         Ok(differences(resource, before, &after))

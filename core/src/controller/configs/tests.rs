@@ -87,6 +87,51 @@ fn a_topics_logs_follow_its_configuration_and_that_of_the_cluster() {
 }
 
 #[test]
+fn a_groups_configuration_keeps_within_the_bounds_of_the_broker() {
+    let mut controller = controller();
+    let session = "consumer.session.timeout.ms";
+    let cases = [
+        (
+            session,
+            "5",
+            "consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms",
+        ),
+        (
+            session,
+            "60001",
+            "consumer.session.timeout.ms must be less than or equal to group.consumer.max.session.timeout.ms",
+        ),
+        (
+            "streams.num.standby.replicas",
+            "3",
+            "streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas",
+        ),
+        (
+            "share.delivery.count.limit",
+            "11",
+            "share.delivery.count.limit must be less than or equal to group.share.max.delivery.count.limit",
+        ),
+    ];
+    for (key, value, text) in cases {
+        let refused = alter(&mut controller, ConfigResource::GROUP, "g", &[(key, 0, Some(value))]);
+        assert_eq!(refused, (40, String::from(text)));
+    }
+    assert_eq!(alter(&mut controller, ConfigResource::GROUP, "g", &[(session, 0, Some("50000"))]), done());
+    // The bounds can leave room for a timeout that no heartbeat would be in time for.
+    let bounds = Properties::from([
+        ("group.consumer.min.session.timeout.ms".into(), "100".into()),
+        ("group.consumer.min.heartbeat.interval.ms".into(), "100".into()),
+    ]);
+    let layers = Layers { own: None, cluster: None, started_with: &bounds };
+    let config = Properties::from([(session.into(), "5000".into())]);
+    let text = out_of_bounds(&config, &layers);
+    assert_eq!(
+        text.as_deref(),
+        Some("consumer.session.timeout.ms must be greater than consumer.heartbeat.interval.ms")
+    );
+}
+
+#[test]
 fn lists_grow_and_shrink_from_what_is_in_force() {
     let mut controller = controller();
     let policy = |controller: &Controller| {
