@@ -141,8 +141,11 @@ impl Given {
     pub fn resolve(&self) -> Result<Settings, Fatal> {
         self.check()?;
         self.check_alone()?;
-        // What is a default of this binary is set, as far as the core and those who ask it are concerned.
-        let own = OWN_DEFAULTS.iter().filter_map(|key| Some((Arc::from(*key), self.own_default(key)?.into())));
+        // What is a default of this binary is set, as far as the core and those who ask it are concerned, but for keys that
+        // Kafka's tools do not know: those are shown to who has set them.
+        let shown = |key: &str| Table::Broker.find(key).is_some_and(|key| !key.is_internal);
+        let own = OWN_DEFAULTS.iter().filter(|key| shown(key));
+        let own = own.filter_map(|key| Some((Arc::from(*key), self.own_default(key)?.into())));
         let given = self.values.iter().map(|(key, (value, _))| (key.as_str().into(), value.as_str().into()));
         let properties: Properties = own.chain(given).collect();
         let (log_dirs, metadata_dir_apart) = self.log_dirs();
@@ -409,6 +412,17 @@ mod tests {
         assert_eq!(node.groups.offsets_retention_check_interval_ms, 5);
         assert_eq!((node.logs.retention_check_interval_ms, node.logs.producer_id_expiration_ms), (6, 8));
         assert!(given(&["group.max.size=0"]).err().is_some_and(|error| error.0.contains("group.max.size")));
+    }
+
+    #[test]
+    fn defaults_of_this_binary_are_told_but_for_keys_that_no_tool_knows() {
+        let told = |pairs: &[&str], key: &str| {
+            let properties = given(pairs).expect("valid").node.properties;
+            properties.get(key).map(ToString::to_string)
+        };
+        assert_eq!(told(&[], "node.id").as_deref(), Some("1"));
+        assert_eq!(told(&[], "grete.shards"), None);
+        assert_eq!(told(&["grete.shards=3"], "grete.shards").as_deref(), Some("3"));
     }
 
     #[test]
