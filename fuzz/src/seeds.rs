@@ -10,13 +10,25 @@ mod filler;
 use bytes::Bytes;
 use filler::{Random, Style};
 use grete_compression::{Compression, CompressionType};
+use grete_core::shard::Shard;
 use grete_definitions::{Definition, Kind};
 use grete_fuzz::codecs::{CODECS, REQUEST, RESPONSE};
-use grete_fuzz::script;
+use grete_fuzz::{broker, script};
 use grete_protocol::ApiKey;
 use grete_protocol::frame::{encode_request_header, encode_response_header};
 use grete_protocol::records::{BatchBuilder, BatchOptions};
 use grete_protocol::wire::Encoder;
+use grete_sim::client::{Client, encode};
+use grete_sim::world::World;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+use kafka_protocol::messages::{
+    DescribeGroupsRequest, FetchRequest, GroupId, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest,
+    OffsetCommitRequest, SyncGroupRequest, TopicName,
+};
+use kafka_protocol::protocol::{Request, StrBytes};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,6 +59,9 @@ fn main() {
     }
     batches(&mut seeds);
     texts(&mut seeds);
+    for (name, input) in conversations() {
+        seeds.insert(("connection", name.to_owned()), input);
+    }
     for ((target, name), input) in seeds {
         let folder = folder.join(target);
         fs::create_dir_all(&folder).expect("the folder can be made");
@@ -132,4 +147,99 @@ fn texts(seeds: &mut BTreeMap<(&'static str, String), Vec<u8>>) {
     for (name, what, text) in texts {
         seeds.insert(("settings", name.to_owned()), [&[what][..], text.as_bytes()].concat());
     }
+}
+
+/// What a client and the broker that inputs begin with say to each other: sessions and groups need the ids that the broker
+/// gives, which are the same in each run.
+struct Conversation {
+    world: World<Shard>,
+    client: Client,
+    input: Vec<u8>,
+}
+
+impl Conversation {
+    fn begin() -> Self {
+        let (mut world, node) = broker::begin(1);
+        let client = Client::connect(&mut world, node);
+        Self { world, client, input: vec![0] }
+    }
+
+    fn say<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
+        script::push(&mut self.input, 0, &encode(request, version, 0)[4..]);
+        self.client.call(&mut self.world, request, version).expect("an answer")
+    }
+}
+
+fn conversations() -> [(&'static str, Vec<u8>); 2] {
+    [("a-fetch-session", fetch_session()), ("a-group", group())]
+}
+
+/// A session of fetches: full, incremental, with something forgotten, and closed (KIP-227).
+fn fetch_session() -> Vec<u8> {
+    let mut talk = Conversation::begin();
+    let topic = || TopicName(StrBytes::from_static_str(broker::TOPIC));
+    let partition = |index, offset| {
+        FetchPartition::default().with_partition(index).with_fetch_offset(offset).with_partition_max_bytes(1 << 20)
+    };
+    let fetch = |session: i32, epoch: i32, partitions: Vec<FetchPartition>| {
+        let topics = vec![FetchTopic::default().with_topic(topic()).with_partitions(partitions)];
+        FetchRequest::default()
+            .with_max_wait_ms(10)
+            .with_min_bytes(1)
+            .with_max_bytes(1 << 20)
+            .with_session_id(session)
+            .with_session_epoch(epoch)
+            .with_topics(topics)
+    };
+    let session = talk.say(&fetch(0, 0, vec![partition(0, 0), partition(1, 0)]), 11).session_id;
+    talk.say(&fetch(session, 1, vec![partition(0, 6)]), 11);
+    let forgotten = ForgottenTopic::default().with_topic(topic()).with_partitions(vec![1]);
+    talk.say(&fetch(session, 2, vec![partition(0, 4)]).with_forgotten_topics_data(vec![forgotten]), 11);
+    talk.say(&fetch(session, -1, vec![]).with_topics(vec![]), 11);
+    talk.input
+}
+
+/// A member joins, is given something, commits, and leaves.
+fn group() -> Vec<u8> {
+    let mut talk = Conversation::begin();
+    let text = StrBytes::from_static_str;
+    let id = || GroupId(text(broker::GROUP));
+    let protocol =
+        JoinGroupRequestProtocol::default().with_name(text("range")).with_metadata(Bytes::from_static(&[0; 8]));
+    let join = JoinGroupRequest::default()
+        .with_group_id(id())
+        .with_session_timeout_ms(10_000)
+        .with_rebalance_timeout_ms(10_000)
+        .with_protocol_type(text("consumer"))
+        .with_protocols(vec![protocol]);
+    let joined = talk.say(&join, 3);
+    let (member, generation) = (joined.member_id, joined.generation_id);
+    let assigned = SyncGroupRequestAssignment::default()
+        .with_member_id(member.clone())
+        .with_assignment(Bytes::from_static(&[0; 8]));
+    talk.say(
+        &SyncGroupRequest::default()
+            .with_group_id(id())
+            .with_generation_id(generation)
+            .with_member_id(member.clone())
+            .with_assignments(vec![assigned]),
+        3,
+    );
+    talk.say(
+        &HeartbeatRequest::default().with_group_id(id()).with_generation_id(generation).with_member_id(member.clone()),
+        3,
+    );
+    let at = OffsetCommitRequestPartition::default().with_partition_index(1).with_committed_offset(3);
+    let topic = OffsetCommitRequestTopic::default().with_name(TopicName(text(broker::TOPIC))).with_partitions(vec![at]);
+    talk.say(
+        &OffsetCommitRequest::default()
+            .with_group_id(id())
+            .with_generation_id_or_member_epoch(generation)
+            .with_member_id(member.clone())
+            .with_topics(vec![topic]),
+        7,
+    );
+    talk.say(&DescribeGroupsRequest::default().with_groups(vec![id()]), 4);
+    talk.say(&LeaveGroupRequest::default().with_group_id(id()).with_member_id(member), 2);
+    talk.input
 }
