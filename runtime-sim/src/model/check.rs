@@ -185,6 +185,8 @@ impl<M: Machine> Checker<'_, M> {
             Membership::Joined(member) => (member, Ok(())),
             Membership::Left(member) => (member, Err(CallError::Code(UNKNOWN_MEMBER_ID))),
         };
+        // While groups are loaded every heartbeat is good, as with Kafka; offsets wait until they are.
+        self.committed(group, "none", 0)?;
         for _ in 0..COORDINATOR_TRIES {
             match groups::heartbeat(self.world, self.client, group, member) {
                 Err(CallError::Code(code)) if COORDINATOR_CODES.contains(&code) => {
