@@ -327,10 +327,9 @@ impl Boot {
     }
 
     fn finish(&mut self) -> BootOutcome {
-        if let Some(reason) = self.dirs.first().and_then(|dir| dir.failed.clone()) {
-            return BootOutcome::Failed(format!(
-                "the first log directory, which holds the metadata, cannot be used: {reason}"
-            ));
+        if let Some((path, Some(reason))) = self.dirs.first().map(|dir| (&dir.found.path, &dir.failed)) {
+            let reason = format!("the log directory {path}, which holds the metadata, cannot be used: {reason}");
+            return BootOutcome::Failed(reason);
         }
         let directories = self.dirs.iter().map(|dir| Directory {
             dir: dir.found.dir,

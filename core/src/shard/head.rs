@@ -526,13 +526,16 @@ impl Shard {
             self.tell(ShardId(0), Message::DirFailed(dir, reason.into()));
             return;
         }
-        let path = self.node.log_dirs.get(usize::from(dir.0)).map_or("", |path| path);
-        effects.notice(Level::Error, format!("The log directory {path} is out of service: {reason}"));
+        let path = self.node.log_dirs.get(usize::from(dir.0)).cloned().unwrap_or_default();
+        let metadata = dir == LogDirIndex(0);
+        if !metadata {
+            effects.notice(Level::Error, format!("The log directory {path} is out of service: {reason}"));
+        }
         for shard in (1..self.shards).map(ShardId) {
             self.tell(shard, Message::DirFailed(dir, reason.into()));
         }
-        if dir == LogDirIndex(0) {
-            let reason = format!("the log directory that holds the metadata has failed: {reason}");
+        if metadata {
+            let reason = format!("the log directory {path}, which holds the metadata, has failed: {reason}");
             effects.push(Effect::Failed { reason });
         }
     }
