@@ -43,18 +43,21 @@ fn document() -> String {
     text.push_str("\n## Keys of the broker\n\n");
     keys(&mut text, Table::Broker);
     text.push_str("\n## Keys of the broker that are refused\n\nOther values than the default, that is.\n\n");
-    text.push_str("| key | why |\n|---|---|\n");
+    text.push_str("| key | meaning | why |\n|---|---|---|\n");
     for key in Table::Broker.keys() {
         if let Treatment::Refused(why) = key.treatment {
-            let _ = writeln!(text, "| `{}` | {why} |", key.name);
+            let _ = writeln!(text, "| `{}` | {} | {why} |", key.name, key.meaning());
         }
     }
     text.push_str("\n## Keys of the broker that have no effect\n\n");
-    list(&mut text, Table::Broker);
+    text.push_str("| key | meaning |\n|---|---|\n");
+    for key in Table::Broker.keys().filter(|key| has_no_effect(key)) {
+        let _ = writeln!(text, "| `{}` | {} |", key.name, key.meaning());
+    }
     text.push_str("\n## Keys of topics\n\nThe default is that of the broker's key that is named.\n\n");
     keys(&mut text, Table::Topic);
     text.push_str("\nWithout effect: ");
-    list(&mut text, Table::Topic);
+    list(&mut text);
     text
 }
 
@@ -96,10 +99,13 @@ fn values(key: &Key) -> String {
     }
 }
 
-fn list(text: &mut String, table: Table) {
-    let ignored = table
-        .keys()
-        .filter(|key| matches!(key.treatment, Treatment::Ignored | Treatment::Unused(_)) && !key.is_internal);
+fn has_no_effect(key: &Key) -> bool {
+    matches!(key.treatment, Treatment::Ignored | Treatment::Unused(_)) && !key.is_internal
+}
+
+/// The keys of topics that have no effect.
+fn list(text: &mut String) {
+    let ignored = Table::Topic.keys().filter(|key| has_no_effect(key));
     let names: Vec<String> = ignored.map(|key| format!("`{}`", key.name)).collect();
     // Lines of about 120 letters.
     let mut width = 0;

@@ -87,7 +87,7 @@ impl Layers<'_> {
                     kind: Some(key.kind),
                     is_sensitive: key.is_sensitive(),
                     is_read_only: key.update == Update::ReadOnly,
-                    documentation: key.documentation,
+                    documentation: key.meaning(),
                 }
             })
             .collect();
@@ -115,7 +115,7 @@ impl Layers<'_> {
                 kind: Some(key.kind),
                 is_sensitive: key.is_sensitive(),
                 is_read_only: key.update == Update::ReadOnly,
-                documentation: key.documentation,
+                documentation: key.meaning(),
             }
         });
         set.collect()
@@ -156,6 +156,6 @@ fn describe(
         kind: Some(key.kind),
         is_sensitive: false,
         is_read_only: false,
-        documentation: key.documentation,
+        documentation: key.meaning(),
     }
 }

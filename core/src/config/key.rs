@@ -65,6 +65,12 @@ pub enum Treatment {
 }
 
 impl Key {
+    /// What it means, in a few words; empty for keys that mean nothing here and are not the broker's.
+    #[must_use]
+    pub fn meaning(&self) -> &'static str {
+        if self.documentation.is_empty() { super::meanings::meaning(self.name) } else { self.documentation }
+    }
+
     /// Whether its values are secrets.
     #[must_use]
     pub fn is_sensitive(&self) -> bool {

@@ -10,6 +10,7 @@ mod describe;
 mod key;
 mod keys;
 mod layers;
+mod meanings;
 mod nearest;
 mod rule;
 #[cfg(test)]

@@ -25,11 +25,12 @@ impl fmt::Display for InForce<'_> {
 
 /// What a key means here, in a few words.
 fn meaning(key: &Key) -> String {
+    let meaning = key.meaning();
     match key.treatment {
-        Treatment::Works => key.documentation.into(),
-        Treatment::Ignored => "Has no effect here.".into(),
-        Treatment::Unused(why) => format!("Has no effect here: {why}."),
-        Treatment::Refused(why) => format!("Not served yet, and refused where it is set: {why}."),
+        Treatment::Works => meaning.into(),
+        Treatment::Ignored => format!("{meaning} Has no effect here."),
+        Treatment::Unused(why) => format!("{meaning} Has no effect here: {why}."),
+        Treatment::Refused(why) => format!("{meaning} Refused where it is set: {why}."),
     }
 }
 
@@ -61,7 +62,7 @@ mod tests {
         for key in Table::Broker.keys().filter(|key| !key.is_internal) {
             let lines = [format!("\n{}=", key.name), format!("\n#{}=", key.name)];
             assert_eq!(lines.iter().filter(|line| printed.contains(*line)).count(), 1, "{}", key.name);
-            assert!(key.treatment != Treatment::Works || !key.documentation.is_empty(), "{} has a meaning", key.name);
+            assert!(!key.meaning().is_empty(), "{} has a meaning", key.name);
         }
         let before = |line: &str| printed.lines().zip(printed.lines().skip(1)).find(|(_, next)| *next == line);
         let comment = before("num.partitions=7").expect("printed").0;

@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(get("long"), Some("xyz"));
         assert_eq!(get("e"), None);
         let placed: Vec<_> = properties.iter().map(|(key, _, position)| (key, position)).collect();
-        assert_eq!(placed[..3], [("a", 12), ("b", 19), ("c", 23)]);
+        assert_eq!(placed[..3], [("a", 10), ("b", 18), ("c", 22)]);
         let canonical = properties.encode();
         let again = Properties::decode(canonical.as_bytes()).unwrap();
         assert_eq!(again.encode(), canonical);
