@@ -105,8 +105,15 @@ fn the_configuration_in_force_is_printed() {
 }
 
 #[test]
+fn one_broker_says_that_it_keeps_one_replica() {
+    let output = config(&["--set", "offsets.topic.replication.factor=3"], &[]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("offsets.topic.replication.factor is 3"), "{said}");
+}
+
+#[test]
 fn a_configuration_that_is_wrong_is_said_to_be() {
-    for wrong in ["num.partition=3", "num.partitions=x", "offsets.topic.replication.factor=3", "node.id=-1"] {
+    for wrong in ["num.partition=3", "num.partitions=x", "max.connections.per.ip=-1", "node.id=-1"] {
         let output = config(&["--set", wrong], &[]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(

@@ -141,6 +141,7 @@ impl Given {
     pub fn resolve(&self) -> Result<Settings, Fatal> {
         self.check()?;
         self.check_alone()?;
+        self.warn_of_replicas()?;
         // What is a default of this binary is set, as far as the core and those who ask it are concerned, but for keys that
         // Kafka's tools do not know: those are shown to who has set them.
         let shown = |key: &str| Table::Broker.find(key).is_some_and(|key| !key.is_internal);
@@ -167,7 +168,7 @@ impl Given {
                 replication_factor: self.number("default.replication.factor")?,
                 delete_topics: self.boolean("delete.topic.enable")?,
                 offsets_partitions: self.number("offsets.topic.num.partitions")?,
-                offsets_replication_factor: self.offsets_replication_factor()?,
+                offsets_replication_factor: None,
                 offsets_segment_bytes: self.number("offsets.topic.segment.bytes")?,
             },
             auto_create_topics: self.boolean("auto.create.topics.enable")?,
@@ -259,16 +260,17 @@ impl Given {
         Ok(())
     }
 
-    /// Of the groups' own topic; `None` for what fits the cluster.
-    fn offsets_replication_factor(&self) -> Result<Option<i16>, Fatal> {
+    /// Of the groups' own topic: where one node is to keep several replicas, it keeps the one that it can, and says so. (Kafka
+    /// starts, too, and has no groups until there are more brokers.)
+    fn warn_of_replicas(&self) -> Result<(), Fatal> {
         const KEY: &str = "offsets.topic.replication.factor";
-        match self.get(KEY) {
-            None => Ok(None),
-            Some(_) => match self.number(KEY)? {
-                1 => Ok(Some(1)),
-                more => Err(Fatal(format!("{KEY} is {more}: one broker cannot keep as many replicas"))),
-            },
+        if self.get(KEY).is_some() {
+            let replicas: i16 = self.number(KEY)?;
+            if replicas > 1 {
+                tracing::warn!("{KEY} is {replicas}: one broker keeps one replica");
+            }
         }
+        Ok(())
     }
 
     /// The directories, that of the metadata log first, and whether that one is for the metadata log alone.

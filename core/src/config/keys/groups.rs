@@ -115,7 +115,7 @@ pub(super) const KEYS: &[Key] = &[
         Some("3"),
         Rule::Min(1),
         ReadOnly,
-        "The number of replicas of __consumer_offsets, when it is created. Where it is not set, 3 or the number of brokers if that is less.",
+        "The number of replicas of __consumer_offsets, when it is created; as many as there are brokers, if that is less.",
     ),
     works(
         "offsets.topic.segment.bytes",
