@@ -30,8 +30,8 @@ const WORKERS_PER_DIR: usize = 4;
 pub struct Disk {
     workers: Arc<Workers>,
     completions: UnboundedSender<Event>,
-    /// Renames under way between groups, by operation, with the group that waits for it.
-    renames: HashMap<IoId, Group>,
+    /// Renames under way between groups, by operation, with the group that waits for it and the name that it takes.
+    renames: HashMap<IoId, (Group, FileName)>,
     /// What waits for such a rename, by group.
     waiting: HashMap<Group, VecDeque<(IoId, IoOp)>>,
 }
@@ -51,10 +51,11 @@ pub struct Workers {
     by_dir: Vec<Vec<Sender<Work>>>,
 }
 
-struct Work {
-    io: IoId,
-    op: IoOp,
-    completions: UnboundedSender<Event>,
+enum Work {
+    /// Carry out an operation.
+    Carry { io: IoId, op: IoOp, completions: UnboundedSender<Event> },
+    /// Another worker has given this name to another file.
+    Forget(FileName),
 }
 
 impl Workers {
@@ -104,7 +105,7 @@ impl Disk {
             let target = Group::of(to);
             if target != group {
                 self.waiting.insert(target.clone(), VecDeque::new());
-                self.renames.insert(io, target);
+                self.renames.insert(io, (target, to.clone()));
             }
         }
         self.send(&group, io, op);
@@ -112,22 +113,90 @@ impl Disk {
 
     /// Must be told of each completion that arrives: what waited for a rename goes on.
     pub fn completed(&mut self, io: IoId) {
-        let Some(group) = self.renames.remove(&io) else { return };
+        let Some((group, name)) = self.renames.remove(&io) else { return };
+        // The worker of the target may have the file open that had this name before.
+        self.workers.send(&group, Work::Forget(name));
         for (io, op) in self.waiting.remove(&group).unwrap_or_default() {
             self.submit(io, op);
         }
     }
 
     fn send(&self, group: &Group, io: IoId, op: IoOp) {
-        self.workers.send(group, Work { io, op, completions: self.completions.clone() });
+        self.workers.send(group, Work::Carry { io, op, completions: self.completions.clone() });
     }
 }
 
 fn run_worker(mut files: OpenFiles, work: &Receiver<Work>) {
-    while let Ok(Work { io, op, completions }) = work.recv() {
-        let result: IoResult = ops::carry_out(&mut files, op);
-        if completions.send(Event::Io { io, result }).is_err() {
-            return;
+    while let Ok(work) = work.recv() {
+        match work {
+            Work::Carry { io, op, completions } => {
+                let result: IoResult = ops::carry_out(&mut files, op);
+                if completions.send(Event::Io { io, result }).is_err() {
+                    return;
+                }
+            }
+            Work::Forget(name) => files.forget(&name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use grete_core::ids::{FilePosition, IoOwner};
+    use tokio::sync::mpsc::unbounded_channel;
+
+    /// Files that are replaced by a rename from another worker's group: what is written afterwards goes into the new file.
+    #[test]
+    fn a_file_that_was_replaced_is_not_written_under_its_old_identity() {
+        let root = std::env::temp_dir().join(format!("grete-disk-{}", std::process::id()));
+        std::fs::create_dir_all(&root).unwrap();
+        let workers = Workers::start(std::slice::from_ref(&root), 64).unwrap();
+        let (sender, mut completed) = unbounded_channel();
+        let mut disk = Disk::new(workers, sender);
+        let mut number = 0;
+        let name = |path: String| FileName::new(LogDirIndex(0), &path);
+        // So many names that some pair of them lies with two workers.
+        let files: Vec<(FileName, FileName)> =
+            (0..16).map(|at| (name(format!("file-{at}")), name(format!("file-{at}.tmp")))).collect();
+        let write = |file: &FileName, position, text: &'static str| IoOp::Write {
+            file: file.clone(),
+            position: FilePosition(position),
+            parts: vec![Bytes::from_static(text.as_bytes())],
+        };
+        let mut carry_out = |ops: Vec<IoOp>| {
+            for op in ops {
+                number += 1;
+                disk.submit(IoId { owner: IoOwner::Log, number }, op);
+                // R1 orders nothing between different files.
+                if number % 6 != 5 {
+                    let Some(Event::Io { io, result }) = completed.blocking_recv() else {
+                        panic!("each operation ends")
+                    };
+                    result.unwrap();
+                    disk.completed(io);
+                }
+            }
+            let Some(Event::Io { io, result }) = completed.blocking_recv() else { panic!("each operation ends") };
+            result.unwrap();
+            disk.completed(io);
+        };
+        for (file, replacement) in &files {
+            carry_out(vec![
+                IoOp::Create { file: file.clone() },
+                write(file, 0, "old"),
+                IoOp::Create { file: replacement.clone() },
+                write(replacement, 0, "new"),
+                // These two are one behind the other: what waits for the rename goes into the new file.
+                IoOp::Rename { from: replacement.clone(), to: file.clone() },
+                write(file, 3, ", and more"),
+            ]);
+        }
+        for (file, _) in &files {
+            let content = std::fs::read_to_string(root.join(&*file.path)).unwrap();
+            assert_eq!(content, "new, and more", "{}", file.path);
+        }
+        std::fs::remove_dir_all(&root).unwrap();
     }
 }
