@@ -36,14 +36,16 @@ impl Budget {
         self.held = self.held.saturating_add(bytes);
     }
 
-    /// Takes a quarter of what is free, at least `bytes_min` and at most `wanted`, and says how much; nothing where more is
-    /// held already than the budget has. So whoever comes first leaves something for those behind.
+    /// Takes all that is `wanted` where nothing else is held, so that what one client alone is answered hangs on no budget;
+    /// else a quarter of what is free, at least `bytes_min`, so that whoever comes first leaves something for those behind;
+    /// nothing where more is held already than the budget has. Says how much.
     #[must_use]
     pub fn grant(&mut self, wanted: usize, bytes_min: usize) -> usize {
         if self.excess() > 0 {
             return 0;
         }
-        let granted = ((self.bytes_max - self.held) / 4).max(bytes_min).min(wanted);
+        let quarter = ((self.bytes_max - self.held) / 4).max(bytes_min);
+        let granted = if self.held == 0 { wanted } else { quarter.min(wanted) };
         self.take(granted);
         granted
     }
@@ -86,10 +88,10 @@ mod tests {
     #[test]
     fn each_grant_leaves_room_for_the_next() {
         let mut budget = Budget::new(64);
-        assert_eq!(budget.grant(100, 4), 16);
-        assert_eq!(budget.grant(100, 4), 12);
+        assert_eq!(budget.grant(24, 4), 24, "alone, all that is wanted");
+        assert_eq!(budget.grant(100, 4), 10);
         assert_eq!(budget.grant(5, 4), 5, "no more than is wanted");
-        let mut granted = 33;
+        let mut granted = 39;
         while budget.excess() == 0 {
             granted += budget.grant(100, 4);
         }

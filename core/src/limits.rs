@@ -84,7 +84,7 @@ pub const CONNECTION_STALLED_MS: i64 = 1_000;
 pub const FRAME_OTHER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The most bytes of records in one Fetch response, whatever the client and `fetch.max.bytes` say.
-pub const FETCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const FETCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What is read at once of a partition that is loaded as a whole.
 pub const LOAD_BYTES_MAX: u32 = 1024 * 1024;

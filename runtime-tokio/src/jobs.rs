@@ -22,7 +22,12 @@ impl Jobs {
         let work = Arc::new(Mutex::new(work));
         for thread in 0..threads.max(1) {
             let work = work.clone();
-            std::thread::Builder::new().name(format!("job-{thread}")).spawn(move || run(&work))?;
+            std::thread::Builder::new().name(format!("job-{thread}")).spawn(move || {
+                crate::guard::abort_on_panic(|| {
+                    run(&work);
+                    Ok(())
+                });
+            })?;
         }
         Ok(Self { queue })
     }

@@ -245,6 +245,8 @@ impl Gather {
             (partition, wanted, resolved)
         };
         self.wanted = wanted.into_iter().map(resolve).collect();
+        // It may wait long, and is not charged for its frame while it does.
+        self.request.frame = Bytes::new();
         // As in Kafka: what is not there stands behind the rest of the answer.
         self.wanted.sort_by_key(|(_, _, resolved)| resolved.is_err());
         self.read(front)

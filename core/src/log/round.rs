@@ -190,6 +190,11 @@ impl LogStore {
             return;
         }
         dir.go_offline();
+        // What was being recovered there takes no place from what can be.
+        let gone = self.logs.values().filter(|log| log.dir == index).map(|log| log.partition);
+        for partition in gone.collect::<Vec<_>>() {
+            self.forget_recovery(partition);
+        }
         for log in self.logs.values_mut().filter(|log| log.dir == index) {
             log.phase = Phase::Closed(Unavailable::Offline);
             log.disk.pending.clear();

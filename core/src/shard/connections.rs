@@ -208,7 +208,8 @@ impl Connections {
 
     /// The oldest send has left.
     pub(crate) fn sent(&mut self, id: ConnectionId, now: Instant) {
-        let Some(connection) = self.by_id.get_mut(&id) else { return };
+        // `Closed` has completed all sends of a connection that is closed.
+        let Some(connection) = self.by_id.get_mut(&id).filter(|connection| !connection.closed) else { return };
         connection.active = now;
         let unsent = &mut connection.unsent;
         unsent.taken_at = now;
@@ -418,6 +419,17 @@ mod tests {
         connections.closed(slow, &mut effects);
         assert!(connections.may_begin(quick));
         connections.sent(quick, later);
+        connections.check_invariants(0);
+    }
+
+    #[test]
+    fn a_send_that_is_completed_after_its_connection_closed_says_nothing() {
+        let mut connections = connections(1, 10_000);
+        let mut effects = Effects::new();
+        let start = Instant::default();
+        connections.answer(ConnectionId(0), 0, Some(vec![Bytes::from_static(b"answer")]), start, &mut effects);
+        connections.closed(ConnectionId(0), &mut effects);
+        connections.sent(ConnectionId(0), start);
         connections.check_invariants(0);
     }
 

@@ -113,6 +113,16 @@ impl Shard {
         found.map(|directory| directory.dir)
     }
 
+    /// A directory is out of service: its logs are not waited for any more.
+    pub(super) fn stop_waiting_for_logs(&mut self, now: Now, effects: &mut Effects) {
+        let Stage::Opening(waiting) = &self.stage else { return };
+        let settled: Vec<TopicPartition> = waiting.iter().copied().filter(|at| self.is_settled(*at)).collect();
+        for partition in settled {
+            self.log_opened(now, partition, effects);
+        }
+        self.opened_logs(now, effects);
+    }
+
     /// A log can be used, or will not be.
     pub(super) fn log_opened(&mut self, now: Now, partition: TopicPartition, effects: &mut Effects) {
         if partition == TopicPartition::CLUSTER_METADATA {

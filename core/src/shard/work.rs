@@ -51,6 +51,7 @@ impl Shard {
             }
             LogEvent::DirOffline { dir, reason } => {
                 self.dir_offline(*dir, reason, effects);
+                self.stop_waiting_for_logs(now, effects);
             }
             LogEvent::Damaged { partition, reason } => {
                 let name = self.partition_name(*partition);

@@ -68,9 +68,12 @@ impl Workers {
             for worker in 0..WORKERS_PER_DIR {
                 let (sender, receiver) = channel();
                 let files = OpenFiles::new(path.clone(), share);
-                std::thread::Builder::new()
-                    .name(format!("disk-{dir}-{worker}"))
-                    .spawn(move || run_worker(files, &receiver))?;
+                std::thread::Builder::new().name(format!("disk-{dir}-{worker}")).spawn(move || {
+                    crate::guard::abort_on_panic(|| {
+                        run_worker(files, &receiver);
+                        Ok(())
+                    });
+                })?;
                 workers.push(sender);
             }
             by_dir.push(workers);

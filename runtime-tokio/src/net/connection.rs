@@ -48,6 +48,8 @@ pub struct Connection {
     admitted: Cell<bool>,
     /// The frames that wait for the core.
     handed: Cell<usize>,
+    /// The core is told that the connection is closed: nothing more is said of it.
+    ended: Cell<bool>,
     /// Tells the task that something above has changed.
     changed: Notify,
 }
@@ -69,12 +71,16 @@ impl Connection {
             broken: Cell::new(false),
             admitted: Cell::new(false),
             handed: Cell::new(0),
+            ended: Cell::new(false),
             changed: Notify::new(),
         })
     }
 
     /// Sends an answer: at once as far as the socket takes it, the rest by the task.
     pub fn send(&self, parts: Vec<Bytes>, inbox: &Inbox) {
+        if self.ended.get() {
+            return;
+        }
         let length = parts.iter().map(Bytes::len).sum();
         let parts = parts.into_iter().filter(|part| !part.is_empty()).collect();
         self.unsent.borrow_mut().push_back(Unsent { parts, length });
@@ -148,6 +154,7 @@ impl Connection {
                 Err(_) => break,
             }
         }
+        self.ended.set(true);
         inbox.push(Event::Closed { connection: self.id });
     }
 
