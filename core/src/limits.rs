@@ -101,7 +101,7 @@ pub const PARTITIONS_CREATED_MAX: i64 = 10_000;
 /// The partitions of one topic at most.
 pub const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;
 
-/// What the frames of all connections may hold at once.
+/// What the frames of all connections may hold at once, but for one frame in each shard that is larger than its share.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What answers may hold that have not left.
