@@ -147,7 +147,8 @@ fn prepare(name: &str, more: &str) -> Result<(PathBuf, u16), String> {
     Ok((directory, port))
 }
 
-fn free_port() -> Result<u16, String> {
+/// A port of the loopback interface that nobody listens on.
+pub(crate) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
     Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
 }

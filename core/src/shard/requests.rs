@@ -99,7 +99,7 @@ impl Shard {
             self.let_go(now, id, sequence, effects);
         }
         self.begin_requests(now, id, effects);
-        self.forget_closed(id, effects);
+        self.forget_closed(now, id, effects);
     }
 
     /// Lets a request of a closed connection go its way, which it goes without being waited for; but for a Produce that
@@ -110,12 +110,17 @@ impl Shard {
         if waits || !connection.pipeline.is_open(sequence) {
             return;
         }
+        self.abandon(now, id, sequence);
+        self.finish(now, id, sequence, None, effects);
+    }
+
+    /// Ends what is under way for a request that nobody waits for.
+    fn abandon(&mut self, now: Now, id: ConnectionId, sequence: Sequence) {
         self.timers.clear(&Timer::Request(id, sequence));
         self.parked.remove(&(id, sequence));
         if let Some(UnderWay { mut gather, mut parts }) = self.requests.remove(&(id, sequence)) {
             self.with_front(now, id, sequence, &mut parts, |front| gather.cancel(front));
         }
-        self.finish(now, id, sequence, None, effects);
     }
 
     /// Notes the answer to a request, and sends the answers that may leave.
@@ -131,16 +136,12 @@ impl Shard {
     }
 
     /// Drops a closed connection once nothing of it is left to be begun or to take effect.
-    fn forget_closed(&mut self, id: ConnectionId, effects: &mut Effects) {
+    fn forget_closed(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         if connection.closed && (connection.closing || connection.pipeline.len() == 0) {
             let open: Vec<Sequence> = connection.pipeline.open().collect();
             for sequence in open {
-                self.timers.clear(&Timer::Request(id, sequence));
-                self.parked.remove(&(id, sequence));
-                if let Some(under_way) = self.requests.remove(&(id, sequence)) {
-                    self.connections.answers().give_back(under_way.granted());
-                }
+                self.abandon(now, id, sequence);
             }
             self.connections.forget(id, effects);
         }
@@ -310,7 +311,7 @@ impl Shard {
                     self.let_go(now, id, sequence, effects);
                 }
                 self.begin_requests(now, id, effects);
-                self.forget_closed(id, effects);
+                self.forget_closed(now, id, effects);
                 return;
             }
             Ok(Next::Answer(parts)) => Some(parts.into_vec()),
@@ -324,7 +325,7 @@ impl Shard {
         self.timers.clear(&Timer::Request(id, sequence));
         self.finish(now, id, sequence, answer, effects);
         self.begin_requests(now, id, effects);
-        self.forget_closed(id, effects);
+        self.forget_closed(now, id, effects);
     }
 
     /// Closes a connection, and says why.
@@ -334,6 +335,6 @@ impl Shard {
             self.refusals.tell(now.instant, &format!("The connection of {peer} is closed: {reason}"), effects);
         }
         self.connections.close(id, effects);
-        self.forget_closed(id, effects);
+        self.forget_closed(now, id, effects);
     }
 }

@@ -2,8 +2,9 @@
 //! which starts on the directory of a Grete that has stopped in order, serves the same, and hands it back.
 
 use super::{Case, Client, Context, Kind};
+use crate::kafka::free_port;
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -430,9 +431,4 @@ fn last_lines(text: &str) -> String {
 /// An error that shows both, unless they are equal.
 fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
     if found == wanted { Ok(()) } else { Err(format!("{what}: {found:?} instead of {wanted:?}")) }
-}
-
-fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
 }
