@@ -132,6 +132,21 @@ fn damaged_messages_are_refused_or_settle_at_once() {
     assert!(accepted > 1000 && refused > 1000, "{accepted} accepted, {refused} refused");
 }
 
+/// An array that takes all of the budget, and in it a text of which each byte would become three.
+#[test]
+fn text_that_is_not_utf8_is_paid_for_before_it_is_reserved() {
+    let (_, codec) = messages().into_iter().find(|(_, codec)| codec.name == "ConsumerGroupDescribeRequest").unwrap();
+    for length in 300_usize..900 {
+        let count = (BUDGET_FACTOR * length + 3 * 1024) / size_of::<std::borrow::Cow<'_, str>>();
+        let mut bytes = vec![];
+        for value in [count + 1, length - 4 + 1] {
+            bytes.extend([(value & 0x7f) as u8 | 0x80, (value >> 7) as u8]);
+        }
+        bytes.resize(length, 0xff);
+        assert!(!decode_within_bound(&codec, &bytes, 0));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -1,7 +1,9 @@
 //! Reading from a frame, within a budget.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::str::Utf8Chunk;
 
 use crate::varint::{self, VarintError};
 use crate::{DecodeError, DecodeErrorKind, Element, Records, STRING_LENGTH_MAX, TagReader, Uuid, Versions};
@@ -176,13 +178,19 @@ impl<'a> Decoder<'a> {
     /// names as well.
     #[cold]
     fn replaced(&mut self, name: &'static str, bytes: &'a [u8]) -> Result<Cow<'a, str>, DecodeError> {
-        let text = alloc::string::String::from_utf8_lossy(bytes);
-        self.charge(name, text.len())?;
+        let length = bytes.utf8_chunks().map(|chunk| chunk.valid().len() + replacement(&chunk).len()).sum();
+        // Paid before it is reserved, and reserved at once: text that grows would hold its old memory beside the new.
+        self.charge(name, length)?;
         // A longer one could not be written again.
-        if text.len() > STRING_LENGTH_MAX {
-            return Err(DecodeError::at(DecodeErrorKind::StringTooLong(text.len()), name));
+        if length > STRING_LENGTH_MAX {
+            return Err(DecodeError::at(DecodeErrorKind::StringTooLong(length), name));
         }
-        Ok(text)
+        let mut text = String::with_capacity(length);
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            text.push_str(replacement(&chunk));
+        }
+        Ok(Cow::Owned(text))
     }
 
     /// Reads a byte string.
@@ -334,4 +342,9 @@ fn widen(length: u32) -> usize {
 #[cold]
 fn not_null(name: &'static str) -> DecodeError {
     DecodeError::at(DecodeErrorKind::NullNotAllowed, name)
+}
+
+/// What stands for the part of `chunk` that is not UTF-8, if it has one.
+fn replacement(chunk: &Utf8Chunk<'_>) -> &'static str {
+    if chunk.invalid().is_empty() { "" } else { "\u{fffd}" }
 }
