@@ -3,8 +3,7 @@
 //! Invariants:
 //! 1. `held` is the sum of what was taken and not yet given back.
 //! 2. Nothing is given back by `Drop`: whoever takes credit names where it is returned.
-//! 3. A request larger than the whole budget is granted while nothing else is held, so that one frame of the largest
-//!    allowed size always fits.
+//! 3. What goes beyond the budget is seen as `excess`; whoever lets it says why, and what bounds it.
 
 /// A budget of bytes.
 #[derive(Clone, Debug)]
@@ -20,18 +19,7 @@ impl Budget {
         Self { bytes_max, held: 0 }
     }
 
-    /// Takes `bytes` where they fit (or are all that is asked for); says whether it did.
-    #[must_use]
-    pub fn try_take(&mut self, bytes: usize) -> bool {
-        let fits = self.held.saturating_add(bytes) <= self.bytes_max;
-        if fits || self.held == 0 {
-            self.held = self.held.saturating_add(bytes);
-            return true;
-        }
-        false
-    }
-
-    /// Takes `bytes` in any case: for what is in memory already.
+    /// Takes `bytes` in any case: for what is in memory already, or has its leave from elsewhere.
     pub fn take(&mut self, bytes: usize) {
         self.held = self.held.saturating_add(bytes);
     }
@@ -62,6 +50,18 @@ impl Budget {
         self.held
     }
 
+    /// The bytes that may still be taken within the budget.
+    #[must_use]
+    pub const fn free(&self) -> usize {
+        self.bytes_max.saturating_sub(self.held)
+    }
+
+    /// The bytes that may be held within the budget.
+    #[must_use]
+    pub const fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
     /// The bytes by which more is held than the budget has.
     #[must_use]
     pub const fn excess(&self) -> usize {
@@ -74,15 +74,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bound_holds_and_a_lone_giant_fits() {
+    fn what_is_held_is_free_no_more() {
         let mut budget = Budget::new(10);
-        assert!(budget.try_take(25), "alone, more than all fits");
-        assert!(!budget.try_take(1));
-        budget.give_back(25);
-        assert!(budget.try_take(10));
-        assert!(!budget.try_take(1));
-        budget.take(3);
-        assert_eq!(budget.excess(), 3);
+        budget.take(7);
+        assert_eq!((budget.free(), budget.excess()), (3, 0));
+        budget.take(7);
+        assert_eq!((budget.free(), budget.excess(), budget.held()), (0, 4, 14));
+        budget.give_back(14);
+        assert_eq!((budget.free(), budget.bytes_max()), (10, 10));
     }
 
     #[test]

@@ -30,10 +30,14 @@ pub enum Effect {
         /// The connection.
         connection: ConnectionId,
     },
-    /// Read the body of the frame that was announced.
+    /// Read so many bytes more of the frame that was announced, and no others; hold memory for no more of it than that and
+    /// what has come. Completed by [`Frame`](crate::event::Event::Frame) where that is all of it, else by
+    /// [`Arrived`](crate::event::Event::Arrived).
     Admit {
         /// The connection.
         connection: ConnectionId,
+        /// How many bytes: never more than the frame still has.
+        bytes: usize,
     },
     /// Read nothing more from the connection for now. Frames that were read already may still arrive.
     Pause {

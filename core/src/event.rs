@@ -34,6 +34,12 @@ pub enum Event {
         /// The API version that follows it.
         api_version: i16,
     },
+    /// All that was admitted of the frame that was announced has come, and it is not whole. Nothing more is read from the
+    /// connection until the next [`Admit`](crate::effect::Effect::Admit).
+    Arrived {
+        /// The connection.
+        connection: ConnectionId,
+    },
     /// A whole request, without its length field.
     Frame {
         /// The connection.

@@ -4,6 +4,25 @@
 /// unadmitted connection makes the broker hold.
 pub const FRAME_SMALL_BYTES_MAX: usize = 16 * 1024;
 
+/// A frame of more than this many bytes is a giant: it waits for other giants only, and none but giants wait for it. Clients
+/// as they come from the box send no requests that are larger.
+pub const FRAME_MIDDLE_BYTES_MAX: usize = FRAME_STEP_BYTES_MAX;
+
+/// What is admitted of an announced frame at once at most.
+pub const FRAME_STEP_BYTES_MAX: usize = (1 << 20) + (64 << 10);
+
+/// What is admitted of an announced frame at once where room is scarce, but for the end of a frame.
+pub const FRAME_STEP_BYTES_MIN: usize = 16 * 1024;
+
+/// What is admitted of a giant before it has shown that it comes.
+pub const FRAME_STEP_FIRST_BYTES: usize = 64 * 1024;
+
+/// How fast a middle frame must come where others wait for room: the largest in some four seconds.
+pub const FRAME_MIDDLE_BYTES_PER_SECOND_MIN: usize = 256 * 1024;
+
+/// How fast a giant must come where others wait for room: one of 100 MiB in less than a minute.
+pub const FRAME_GIANT_BYTES_PER_SECOND_MIN: usize = 2 << 20;
+
 /// The events that a runtime puts into one step at most. It bounds how long a step takes.
 pub const STEP_EVENTS_MAX: usize = 256;
 
@@ -76,9 +95,12 @@ pub const SEND_BYTES_MAX: usize = 256 * 1024;
 /// What a Fetch may return at least while there is room for answers at all.
 pub const FETCH_GRANT_BYTES_MIN: usize = 64 * 1024;
 
-/// How long a client may take no byte of its answers where their room is spent or its connection is to close; then the
-/// connection is cut.
+/// How long a client may take no byte of its answers, or be behind with what it sends, where room is spent or its connection
+/// is to close; then the connection is cut.
 pub const CONNECTION_STALLED_MS: i64 = 1_000;
+
+/// How often such clients are looked for, where they may be in the way.
+pub const CONNECTION_WATCH_MS: i64 = CONNECTION_STALLED_MS / 4;
 
 /// The largest frame of any request but Produce, whatever `socket.request.max.bytes` says: none of them has a use for more.
 pub const FRAME_OTHER_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -101,8 +123,12 @@ pub const PARTITIONS_CREATED_MAX: i64 = 10_000;
 /// The partitions of one topic at most.
 pub const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;
 
-/// What the frames of all connections may hold at once, but for one frame in each shard that is larger than its share.
-pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What the frames of all connections may hold at once, but for one frame in each shard that is larger than its share, and
+/// what has come of small ones before anybody could say no.
+pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// The least of that which each shard has, so that several frames of the usual size fit however many shards there are.
+pub const FRAME_SHARE_BYTES_MIN: usize = 4 << 20;
 
 /// What answers may hold that have not left.
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;

@@ -55,6 +55,10 @@ impl Digest {
                 self.number(*api_key as u64);
                 self.number(*api_version as u64);
             }
+            Event::Arrived { connection } => {
+                self.number(10);
+                self.number(connection.0);
+            }
             Event::Frame { connection, frame } => {
                 self.number(3);
                 self.number(connection.0);
@@ -106,9 +110,10 @@ impl Digest {
                 self.number(113);
                 self.number(connection.0);
             }
-            Effect::Admit { connection } => {
+            Effect::Admit { connection, bytes } => {
                 self.number(103);
                 self.number(connection.0);
+                self.number(*bytes as u64);
             }
             Effect::Pause { connection } => {
                 self.number(104);

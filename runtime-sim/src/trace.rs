@@ -51,6 +51,7 @@ pub(crate) fn tell_event(event: &Event) -> String {
         Event::Announced { connection, length, api_key, api_version } => {
             format!("announced c{connection} {length} bytes, key {api_key} version {api_version}")
         }
+        Event::Arrived { connection } => format!("arrived  c{connection}"),
         Event::Frame { connection, frame } => {
             let head: [u8; 8] = frame.get(..8).and_then(|head| head.try_into().ok()).unwrap_or_default();
             let [key, key_low, version, version_low, id @ ..] = head;
@@ -84,7 +85,7 @@ pub(crate) fn tell_effect(effect: &Effect) -> String {
         }
         Effect::Close { connection } => format!("close    c{connection}"),
         Effect::Cut { connection } => format!("cut      c{connection}"),
-        Effect::Admit { connection } => format!("admit    c{connection}"),
+        Effect::Admit { connection, bytes } => format!("admit    c{connection} +{bytes}"),
         Effect::Pause { connection } => format!("pause    c{connection}"),
         Effect::Resume { connection } => format!("resume   c{connection}"),
         Effect::Io { io, op } => format!("io       {:?} {}: {}", io.owner, io.number, Told(op)),

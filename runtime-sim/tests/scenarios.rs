@@ -3,6 +3,8 @@
 //!
 //! `UPDATE=1 cargo test -p grete-sim --test scenarios` rewrites what follows. Read the difference before you commit it.
 
+#[path = "scenarios/floods.rs"]
+mod floods;
 #[path = "scenarios/members.rs"]
 mod members;
 #[expect(dead_code, reason = "the core's stories use more of it")]
@@ -41,4 +43,9 @@ fn configs() {
 #[test]
 fn groups() {
     runner::run_all("groups", ClientStory::new);
+}
+
+#[test]
+fn limits() {
+    runner::run_all("limits", ClientStory::new);
 }

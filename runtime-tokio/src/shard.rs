@@ -217,7 +217,7 @@ impl Thread {
                 }
                 Effect::Close { connection } => self.at(connection, Connection::close),
                 Effect::Cut { connection } => self.at(connection, Connection::cut),
-                Effect::Admit { connection } => self.at(connection, Connection::admit),
+                Effect::Admit { connection, bytes } => self.at(connection, |connection| connection.admit(bytes)),
                 Effect::Pause { connection } => self.at(connection, |connection| connection.pause(true)),
                 Effect::Resume { connection } => self.at(connection, |connection| connection.pause(false)),
                 Effect::Io { io, op } => self.disk.submit(io, op),

@@ -3,11 +3,19 @@
 //! Invariants:
 //! 1. Every frame that was taken is answered, or its connection is closed.
 //! 2. What frames, answers and reads hold is charged to a budget, and given back when the answer has left or the connection
-//!    is gone; where the budget is spent, connections are not read from, and no answer with records is begun.
-//! 3. Where the room for answers is spent, only clients that have taken all of theirs get more; who takes nothing is cut.
-//! 4. A connection has an entry until the runtime says that it is closed, and what its client sent before has taken effect;
+//!    is gone; where the budget is spent, no large frame is admitted ([`frames`](super::frames)), and no answer with records
+//!    is begun.
+//! 3. A large frame is admitted only where it could begin but for Produces before it. So what waits for a client's own
+//!    doing, such as a long poll or an answer that it does not take, holds no more than a few small frames.
+//! 4. A connection is not read from while it has as many requests under way as it may, while more than a few bytes wait
+//!    behind a request, or while small frames hold more than their room and it has a part in that. One that waits for each
+//!    answer is always read from.
+//! 5. Where room is spent, only clients that have taken all of their answers get more; who takes nothing, sends nothing or
+//!    sends slowly, and holds some of it, is cut.
+//! 6. A connection has an entry until the runtime says that it is closed, and what its client sent before has taken effect;
 //!    once the runtime has said so, no effect names it.
 
+use super::frames::{FrameRoom, charge_of};
 use super::pipeline::Pipeline;
 use crate::api::front::Client;
 use crate::budget::Budget;
@@ -15,7 +23,7 @@ use crate::effect::{Effect, Effects};
 use crate::ids::ConnectionId;
 use crate::limits::{
     ANSWER_OVERHEAD_BYTES, CONNECTION_REQUESTS_MAX, CONNECTION_STALLED_MS, CONNECTION_UNSENT_BYTES_MAX,
-    FRAME_OTHER_BYTES_MAX, REQUEST_OVERHEAD_BYTES, SEND_BYTES_MAX,
+    FRAME_OTHER_BYTES_MAX, FRAME_SMALL_BYTES_MAX, SEND_BYTES_MAX,
 };
 use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -29,12 +37,10 @@ const PRODUCE: i16 = 0;
 #[derive(Clone, Debug)]
 pub(crate) struct Connections {
     by_id: BTreeMap<ConnectionId, Connection>,
-    /// What frames hold that are under way, in bytes.
-    frames: Budget,
+    /// What frames hold that are under way.
+    frames: FrameRoom,
     /// What answers hold that have not left, in bytes.
     answers: Budget,
-    /// Connections whose announced frame waits for the budget, in the order in which they came.
-    waiting: VecDeque<ConnectionId>,
     /// Connections that are not read from.
     paused: BTreeSet<ConnectionId>,
     /// The connections that are about to close.
@@ -47,10 +53,8 @@ pub(crate) struct Connections {
 pub(crate) struct Connection {
     pub(crate) client: Client,
     pub(crate) pipeline: Pipeline,
-    /// The length of the frame that was announced and has not come.
+    /// The length of a frame that was announced and may not come yet, by invariant 3.
     announced: Option<usize>,
-    /// What was charged for frames.
-    charged: usize,
     unsent: Unsent,
     pub(crate) closing: bool,
     /// The runtime says that it is closed.
@@ -90,9 +94,8 @@ impl Connections {
     pub(crate) fn new(frames: usize, answers: usize, frame_bytes_max: usize) -> Self {
         Self {
             by_id: BTreeMap::new(),
-            frames: Budget::new(frames),
+            frames: FrameRoom::new(frames),
             answers: Budget::new(answers),
-            waiting: VecDeque::new(),
             paused: BTreeSet::new(),
             closing: 0,
             frame_bytes_max,
@@ -104,7 +107,6 @@ impl Connections {
         let connection = Connection {
             pipeline: Pipeline::default(),
             announced: None,
-            charged: 0,
             unsent: Unsent { sends: VecDeque::new(), bytes: 0, taken_at: now },
             closing: false,
             closed: false,
@@ -135,6 +137,7 @@ impl Connections {
         id: ConnectionId,
         length: i32,
         api_key: i16,
+        now: Instant,
         effects: &mut Effects,
     ) -> Announcement {
         let limit =
@@ -142,41 +145,85 @@ impl Connections {
         let Some(length) = usize::try_from(length).ok().filter(|length| *length <= limit) else {
             return Announcement::Refused;
         };
-        if let Some(connection) = self.by_id.get_mut(&id) {
-            connection.announced = Some(length + REQUEST_OVERHEAD_BYTES);
-            self.waiting.push_back(id);
-            self.admit(effects);
+        if let Some(connection) = self.by_id.get_mut(&id).filter(|connection| !connection.closing) {
+            connection.active = now;
+            connection.announced = Some(length);
+            self.mind(id, now, effects);
         }
         Announcement::Taken
     }
 
+    /// What was admitted of a large frame has come.
+    pub(crate) fn arrived(&mut self, id: ConnectionId, now: Instant, effects: &mut Effects) {
+        if let Some(connection) = self.by_id.get_mut(&id) {
+            connection.active = now;
+        }
+        self.frames.arrived(id, now);
+        self.admit(now, effects);
+    }
+
     /// A frame has come. Says whether it was taken: not where the connection is about to close.
-    pub(crate) fn frame(&mut self, id: ConnectionId, frame: Bytes, now: Instant, effects: &mut Effects) -> bool {
+    pub(crate) fn frame(&mut self, id: ConnectionId, frame: Bytes, now: Instant) -> bool {
         let Some(connection) = self.by_id.get_mut(&id).filter(|connection| !connection.closing) else { return false };
         connection.active = now;
-        // A large frame was charged when it was admitted.
-        let charge = connection.announced.take().unwrap_or_else(|| {
-            let charge = frame.len() + REQUEST_OVERHEAD_BYTES;
-            self.frames.take(charge);
-            connection.charged += charge;
-            charge
-        });
-        let produce = frame.starts_with(&PRODUCE.to_be_bytes());
-        connection.pipeline.push(frame, produce, charge);
-        let full = connection.pipeline.len() >= CONNECTION_REQUESTS_MAX || self.frames.excess() > 0;
-        if full && self.paused.insert(id) {
-            effects.push(Effect::Pause { connection: id });
+        // A large frame was charged as it was admitted.
+        if self.frames.has(id) {
+            self.frames.completed(id, frame.len());
+        } else {
+            self.frames.take_small(frame.len());
         }
+        let produce = frame.starts_with(&PRODUCE.to_be_bytes());
+        let charge = charge_of(frame.len());
+        connection.pipeline.push(frame, produce, charge);
         true
     }
 
     /// A request has begun and holds its frame no longer: gives back what it was charged.
-    pub(crate) fn release(&mut self, id: ConnectionId, charged: usize, effects: &mut Effects) {
-        let Some(connection) = self.by_id.get_mut(&id) else { return };
-        connection.charged -= charged;
+    pub(crate) fn release(&mut self, charged: usize, now: Instant, effects: &mut Effects) {
+        if charged > 0 {
+            self.give_back(charged, now, effects);
+        }
+    }
+
+    fn give_back(&mut self, charged: usize, now: Instant, effects: &mut Effects) {
+        let was_spent = self.frames.is_small_spent();
         self.frames.give_back(charged);
-        self.admit(effects);
-        self.resume(effects);
+        if was_spent && !self.frames.is_small_spent() {
+            for id in self.paused.clone() {
+                self.mind(id, now, effects);
+            }
+        }
+        self.admit(now, effects);
+    }
+
+    /// Decides whether a connection is read from, by invariant 4, and whether a frame that it announced may be admitted, by
+    /// invariant 3: after a request has come, begun or been answered, and after an answer has left.
+    pub(crate) fn mind(&mut self, id: ConnectionId, now: Instant, effects: &mut Effects) {
+        let may_begin = self.may_begin(id);
+        let is_spent = self.frames.is_small_spent();
+        let Some(connection) = self.by_id.get_mut(&id).filter(|connection| !connection.closing && !connection.closed)
+        else {
+            return;
+        };
+        let pipeline = &connection.pipeline;
+        // Nothing but the large frame itself can come on its connection.
+        let pauses = !self.frames.has(id)
+            && (pipeline.len() >= CONNECTION_REQUESTS_MAX
+                || pipeline.stuck_bytes() > FRAME_SMALL_BYTES_MAX
+                || (is_spent && pipeline.charged() > 0));
+        if pauses && self.paused.insert(id) {
+            effects.push(Effect::Pause { connection: id });
+        } else if !pauses && self.paused.remove(&id) {
+            effects.push(Effect::Resume { connection: id });
+        }
+        if !pauses
+            && may_begin
+            && connection.pipeline.is_all_produce()
+            && let Some(length) = connection.announced.take()
+        {
+            self.frames.enter(id, length, now);
+            self.admit(now, effects);
+        }
     }
 
     /// Sends an answer, if one is due, and gives back what its request is still charged.
@@ -203,7 +250,7 @@ impl Connections {
                 effects.push(Effect::Send { connection: id, parts });
             }
         }
-        self.release(id, charged, effects);
+        self.release(charged, now, effects);
     }
 
     /// The oldest send has left.
@@ -230,21 +277,41 @@ impl Connections {
         &mut self.answers
     }
 
-    /// Whether some client that takes nothing may have to be cut.
-    pub(crate) const fn must_watch(&self) -> bool {
-        !self.has_room() || self.closing > 0
+    /// Whether some client may have to be cut, since it is in the way.
+    pub(crate) fn must_watch(&self) -> bool {
+        !self.has_room() || self.closing > 0 || self.is_frame_room_spent()
     }
 
-    /// Cuts the connections of clients that have taken nothing for too long, where that is in the way of others or of
-    /// closing them.
-    pub(crate) fn cut_stalled(&mut self, now: Instant, effects: &mut Effects) -> Vec<ConnectionId> {
-        let scarce = !self.has_room();
-        let stalled = |connection: &Connection| {
-            connection.owes() && connection.unsent.taken_at.after_ms(CONNECTION_STALLED_MS) <= now
+    fn is_frame_room_spent(&self) -> bool {
+        self.frames.is_wanted() || self.frames.is_small_spent()
+    }
+
+    /// Cuts the connections of clients that do nothing for too long, where that is in the way of others or of closing them:
+    /// says what they do not do.
+    pub(crate) fn cut_stalled(&mut self, now: Instant, effects: &mut Effects) -> Vec<(ConnectionId, &'static str)> {
+        let is_scarce = !self.has_room();
+        let is_spent = self.is_frame_room_spent();
+        let is_over = |since: Instant| since.after_ms(CONNECTION_STALLED_MS) <= now;
+        let takes_nothing = |at: &Connection| {
+            let in_the_way = is_scarce || at.closing || (is_spent && at.pipeline.charged() > 0);
+            in_the_way && at.owes() && is_over(at.unsent.taken_at)
         };
-        let in_the_way = |connection: &Connection| stalled(connection) && (scarce || connection.closing);
-        let cut: Vec<ConnectionId> = self.iter().filter(|(_, at)| in_the_way(at)).map(|(id, _)| id).collect();
-        cut.iter().for_each(|id| self.cut(*id, effects));
+        // Others that are slow here may wait for no more than a long poll: they hold little.
+        let is_small_spent = self.frames.is_small_spent();
+        let sends_ahead = |at: &Connection| {
+            is_small_spent && is_over(at.active) && at.pipeline.stuck_bytes() > FRAME_SMALL_BYTES_MAX / 2
+        };
+        let mut cut: Vec<(ConnectionId, &'static str)> = Vec::new();
+        for (id, at) in self.iter() {
+            if takes_nothing(at) {
+                cut.push((id, "does not take its answers"));
+            } else if sends_ahead(at) {
+                cut.push((id, "does not wait for its answers"));
+            }
+        }
+        cut.extend(self.frames.slow(now).into_iter().map(|id| (id, "does not send the request that it announced")));
+        cut.iter().for_each(|(id, _)| self.cut(*id, effects));
+        self.admit(now, effects);
         cut
     }
 
@@ -253,6 +320,8 @@ impl Connections {
         if let Some(connection) = self.by_id.get_mut(&id) {
             self.closing += usize::from(!connection.closing);
             connection.closing = true;
+            connection.announced = None;
+            self.frames.stop(id);
             if !connection.closed {
                 effects.push(Effect::Cut { connection: id });
             }
@@ -268,7 +337,9 @@ impl Connections {
     pub(crate) fn close(&mut self, id: ConnectionId, effects: &mut Effects) {
         if let Some(connection) = self.by_id.get_mut(&id).filter(|connection| !connection.closing) {
             connection.closing = true;
+            connection.announced = None;
             self.closing += 1;
+            self.frames.stop(id);
             if !connection.closed {
                 effects.push(Effect::Close { connection: id });
             }
@@ -276,76 +347,45 @@ impl Connections {
     }
 
     /// The runtime says that the connection is closed: all that is charged for it are the requests that have come.
-    pub(crate) fn closed(&mut self, id: ConnectionId, effects: &mut Effects) {
+    pub(crate) fn closed(&mut self, id: ConnectionId, now: Instant, effects: &mut Effects) {
         let Some(connection) = self.by_id.get_mut(&id) else { return };
         connection.closed = true;
         connection.announced = None;
-        let held = connection.pipeline.charged();
-        self.frames.give_back(connection.charged - held);
-        connection.charged = held;
         connection.unsent.sends.clear();
         self.answers.give_back(core::mem::take(&mut connection.unsent.bytes));
-        self.waiting.retain(|waiting| *waiting != id);
+        self.frames.leave(id);
         self.paused.remove(&id);
-        self.admit(effects);
-        self.resume(effects);
+        self.admit(now, effects);
     }
 
     /// The requests of a connection that is closed have taken effect, or never will.
-    pub(crate) fn forget(&mut self, id: ConnectionId, effects: &mut Effects) {
+    pub(crate) fn forget(&mut self, id: ConnectionId, now: Instant, effects: &mut Effects) {
         let Some(connection) = self.by_id.remove(&id) else { return };
         assert!(connection.closed, "the runtime still has the connection");
         self.closing -= usize::from(connection.closing);
-        self.frames.give_back(connection.charged);
-        self.admit(effects);
-        self.resume(effects);
-    }
-
-    /// Reads the bodies for which there is room, first come, first served.
-    fn admit(&mut self, effects: &mut Effects) {
-        while let Some(&id) = self.waiting.front() {
-            let Some(connection) = self.by_id.get_mut(&id) else {
-                self.waiting.pop_front();
-                continue;
-            };
-            let length = connection.announced.unwrap_or(0);
-            if !self.frames.try_take(length) {
-                return;
-            }
-            connection.charged += length;
-            self.waiting.pop_front();
-            effects.push(Effect::Admit { connection: id });
+        for charge in connection.pipeline.charges() {
+            self.give_back(charge, now, effects);
         }
     }
 
-    /// Reads from connections again, where there is room for what they send.
-    fn resume(&mut self, effects: &mut Effects) {
-        if self.frames.excess() > 0 {
-            return;
+    /// Lets in what there is room for.
+    fn admit(&mut self, now: Instant, effects: &mut Effects) {
+        while let Some((id, bytes)) = self.frames.admit(now) {
+            effects.push(Effect::Admit { connection: id, bytes });
         }
-        let by_id = &self.by_id;
-        let full = |id: &ConnectionId| {
-            by_id.get(id).is_some_and(|at: &Connection| at.pipeline.len() >= CONNECTION_REQUESTS_MAX)
-        };
-        self.paused.retain(|id| {
-            let stays = full(id);
-            if !stays {
-                effects.push(Effect::Resume { connection: *id });
-            }
-            stays
-        });
     }
 
     /// Asserts that what is charged is what the connections say, and requests that were `granted` room for what they read.
     pub(crate) fn check_invariants(&self, granted: usize) {
-        let charged: usize = self.by_id.values().map(|connection| connection.charged).sum();
-        assert_eq!(charged, self.frames.held(), "frames are charged once");
+        self.frames.check_invariants(self.by_id.values().flat_map(|connection| connection.pipeline.charges()));
         let unsent: usize = self.by_id.values().map(|connection| connection.unsent.bytes).sum();
         assert_eq!(unsent + granted, self.answers.held(), "answers are charged once");
         let closing = self.by_id.values().filter(|connection| connection.closing).count();
         assert_eq!(closing, self.closing, "each connection that closes is counted");
-        for connection in self.by_id.values() {
-            assert!(connection.pipeline.charged() <= connection.charged, "what is under way is charged");
+        for (id, connection) in self.iter() {
+            let is_gone = connection.closing || connection.closed;
+            assert!(connection.announced.is_none() || !(is_gone || self.frames.has(id)), "one frame is announced");
+            assert!(!self.paused.contains(&id) || !self.frames.has(id), "what was admitted is read");
             assert_eq!(connection.unsent.sends.iter().sum::<usize>(), connection.unsent.bytes, "each send is charged");
         }
     }
@@ -372,77 +412,4 @@ fn pieces(parts: Vec<Bytes>) -> Vec<Vec<Bytes>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::ListenerIndex;
-    use alloc::vec;
-
-    const ADDRESS: core::net::SocketAddr =
-        core::net::SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST), 9092);
-
-    fn connections(count: u64, answers: usize) -> Connections {
-        let mut connections = Connections::new(1 << 20, answers, 1 << 20);
-        for id in 0..count {
-            let client =
-                Client { connection: ConnectionId(id), listener: ListenerIndex(0), peer: ADDRESS, local: ADDRESS };
-            connections.open(client, Instant::default());
-        }
-        connections
-    }
-
-    #[test]
-    fn a_large_answer_leaves_in_pieces_that_are_the_same_bytes() {
-        let bytes: Vec<u8> = (0..SEND_BYTES_MAX * 2 + 7).map(|at| (at / 1000) as u8).collect();
-        let all = Bytes::from(bytes);
-        for cut in [0, 1, SEND_BYTES_MAX, SEND_BYTES_MAX + 1, all.len()] {
-            let cut_up = pieces(vec![all.slice(..cut), all.slice(cut..)]);
-            assert!(cut_up.iter().all(|parts| parts.iter().map(Bytes::len).sum::<usize>() <= SEND_BYTES_MAX));
-            assert_eq!(cut_up.concat().concat(), all, "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn who_takes_nothing_is_cut_once_room_is_spent() {
-        let mut connections = connections(2, 10_000);
-        let (slow, quick) = (ConnectionId(0), ConnectionId(1));
-        let mut effects = Effects::new();
-        let start = Instant::default();
-        let answer = || Some(vec![Bytes::from(vec![0; 6_000])]);
-        connections.answer(slow, 0, answer(), start, &mut effects);
-        let later = start.after_ms(CONNECTION_STALLED_MS);
-        assert!(connections.cut_stalled(later, &mut effects).is_empty(), "there is room for others");
-        assert!(connections.may_begin(slow), "a little may be left untaken");
-        connections.answer(quick, 0, answer(), later, &mut effects);
-        assert!(!connections.may_begin(slow) && !connections.may_begin(quick), "room is spent");
-        connections.check_invariants(0);
-        assert_eq!(connections.cut_stalled(later, &mut effects), [slow]);
-        connections.closed(slow, &mut effects);
-        assert!(connections.may_begin(quick));
-        connections.sent(quick, later);
-        connections.check_invariants(0);
-    }
-
-    #[test]
-    fn a_send_that_is_completed_after_its_connection_closed_says_nothing() {
-        let mut connections = connections(1, 10_000);
-        let mut effects = Effects::new();
-        let start = Instant::default();
-        connections.answer(ConnectionId(0), 0, Some(vec![Bytes::from_static(b"answer")]), start, &mut effects);
-        connections.closed(ConnectionId(0), &mut effects);
-        connections.sent(ConnectionId(0), start);
-        connections.check_invariants(0);
-    }
-
-    #[test]
-    fn a_client_that_takes_nothing_does_not_keep_its_connection_from_closing() {
-        let mut connections = connections(1, 10_000);
-        let mut effects = Effects::new();
-        let start = Instant::default();
-        connections.answer(ConnectionId(0), 0, Some(vec![Bytes::from_static(b"answer")]), start, &mut effects);
-        connections.close(ConnectionId(0), &mut effects);
-        assert!(connections.must_watch());
-        assert!(connections.cut_stalled(start, &mut effects).is_empty(), "it has its time");
-        let later = start.after_ms(CONNECTION_STALLED_MS);
-        assert_eq!(connections.cut_stalled(later, &mut effects), [ConnectionId(0)]);
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@
 
 mod config;
 mod connections;
+mod frames;
 mod groups;
 mod head;
 mod install;
@@ -29,7 +30,7 @@ use crate::event::{Event, FoundFiles};
 use crate::fetch::SessionCache;
 use crate::group::Topics;
 use crate::ids::{ConnectionId, IoOwner, ShardId, Ticket, TopicPartition};
-use crate::limits::{ANSWER_BYTES_MAX, FRAME_BYTES_MAX};
+use crate::limits::{ANSWER_BYTES_MAX, FRAME_BYTES_MAX, FRAME_SHARE_BYTES_MIN};
 use crate::log::{LogStore, LogStoreConfig};
 use crate::metadata::MetadataImage;
 use crate::node::NodeConfig;
@@ -116,7 +117,11 @@ impl Shard {
             replicas: Replicas::default(),
             coordinators: Coordinators::new(node.groups.clone(), seed),
             topics: Arc::default(),
-            connections: Connections::new(share(FRAME_BYTES_MAX), share(ANSWER_BYTES_MAX), node.request_bytes_max),
+            connections: Connections::new(
+                share(FRAME_BYTES_MAX).max(FRAME_SHARE_BYTES_MIN),
+                share(ANSWER_BYTES_MAX),
+                node.request_bytes_max,
+            ),
             requests: BTreeMap::new(),
             held_back: VecDeque::new(),
             parked: BTreeMap::new(),
@@ -185,6 +190,7 @@ impl Shard {
             Event::Announced { connection, length, api_key, .. } => {
                 self.announced(now, connection, length, api_key, effects)
             }
+            Event::Arrived { connection } => self.arrived(now, connection, effects),
             Event::Frame { connection, frame } => self.frame(now, connection, frame, effects),
             Event::Closed { connection } => self.closed(now, connection, effects),
             Event::Sent { connection, .. } => self.sent(now, connection, effects),

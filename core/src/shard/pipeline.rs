@@ -129,7 +129,24 @@ impl Pipeline {
 
     /// What all requests under way are charged, in bytes.
     pub(crate) fn charged(&self) -> usize {
-        self.slots.iter().map(|slot| slot.charged).sum()
+        self.charges().sum()
+    }
+
+    /// What each request under way that still holds its frame is charged, in bytes.
+    pub(crate) fn charges(&self) -> impl Iterator<Item = usize> + Clone + '_ {
+        self.slots.iter().map(|slot| slot.charged).filter(|charged| *charged > 0)
+    }
+
+    /// Whether whatever comes next waits for Produces at most.
+    pub(crate) fn is_all_produce(&self) -> bool {
+        self.slots.iter().all(|slot| slot.produce)
+    }
+
+    /// What requests are charged that wait for one before them that is no Produce, or to begin at all, in bytes.
+    pub(crate) fn stuck_bytes(&self) -> usize {
+        let is_stuck = self.slots.front().is_some_and(|slot| !slot.produce || matches!(slot.stage, Stage::Waiting(_)));
+        let waiting = self.slots.iter().filter(|slot| is_stuck && matches!(slot.stage, Stage::Waiting(_)));
+        waiting.map(|slot| slot.charged).sum()
     }
 
     fn peek(&self, sequence: Sequence) -> Option<&Slot> {
@@ -193,6 +210,27 @@ mod tests {
         pipeline.answered(1, None);
         assert!(pipeline.pop_answer().is_some());
         assert_eq!(begin(&mut pipeline), Some(2));
+    }
+
+    #[test]
+    fn what_waits_behind_a_request_that_may_take_long_is_stuck() {
+        let mut pipeline = pipeline(&[PRODUCE, PRODUCE, OTHER, PRODUCE]);
+        begin(&mut pipeline);
+        assert_eq!(pipeline.stuck_bytes(), 0, "a Produce goes its way");
+        assert!(!pipeline.is_all_produce());
+        for sequence in 0..2 {
+            pipeline.applied(sequence);
+            begin(&mut pipeline);
+            pipeline.answered(sequence, None);
+            pipeline.pop_answer();
+        }
+        assert_eq!(pipeline.stuck_bytes(), 3 + 4, "nothing has begun");
+        assert_eq!(begin(&mut pipeline), Some(2));
+        assert_eq!(pipeline.stuck_bytes(), 4);
+        pipeline.answered(2, None);
+        pipeline.pop_answer();
+        assert!(pipeline.is_all_produce());
+        assert_eq!(pipeline.charges().collect::<Vec<_>>(), [4]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::api::message::{Call, Reply};
 use crate::api::{self, Gather};
 use crate::effect::{Effects, Level};
 use crate::ids::{ConnectionId, ShardId, Ticket};
-use crate::limits::CONNECTION_STALLED_MS;
+use crate::limits::CONNECTION_WATCH_MS;
 use crate::time::{Instant, Now};
 use alloc::format;
 use alloc::vec::Vec;
@@ -36,7 +36,7 @@ pub(super) enum Timer {
     Request(ConnectionId, Sequence),
     /// A connection may have been idle for too long.
     Idle(ConnectionId),
-    /// Clients that take nothing may be in the way.
+    /// Clients that do nothing may be in the way.
     Stalled,
 }
 
@@ -62,10 +62,15 @@ impl Shard {
 
     /// A large frame is on its way.
     pub(super) fn announced(&mut self, now: Now, id: ConnectionId, length: i32, api_key: i16, effects: &mut Effects) {
-        if self.connections.announced(id, length, api_key, effects) == Announcement::Refused {
+        if self.connections.announced(id, length, api_key, now.instant, effects) == Announcement::Refused {
             let text = format!("it announces a request of {length} bytes");
             self.refuse(now, id, &text, effects);
         }
+    }
+
+    /// What was admitted of a large frame has come.
+    pub(super) fn arrived(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        self.connections.arrived(id, now.instant, effects);
     }
 
     /// A request has come.
@@ -76,7 +81,7 @@ impl Shard {
             self.refuse(now, id, &text, effects);
             return;
         }
-        if self.connections.frame(id, frame, now.instant, effects) {
+        if self.connections.frame(id, frame, now.instant) {
             self.begin_requests(now, id, effects);
         }
     }
@@ -91,7 +96,7 @@ impl Shard {
     /// acks=0, commits or leaves a group need not wait for anything before it closes. There is nobody to answer.
     pub(super) fn closed(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
         self.timers.clear(&Timer::Idle(id));
-        self.connections.closed(id, effects);
+        self.connections.closed(id, now.instant, effects);
         self.held_back.retain(|(held, _)| *held != id);
         let open: Vec<Sequence> =
             self.connections.get_mut(id).map(|connection| connection.pipeline.open().collect()).unwrap_or_default();
@@ -143,7 +148,7 @@ impl Shard {
             for sequence in open {
                 self.abandon(now, id, sequence);
             }
-            self.connections.forget(id, effects);
+            self.connections.forget(id, now.instant, effects);
         }
     }
 
@@ -171,6 +176,7 @@ impl Shard {
                 Err(reason) => self.refuse(now, id, &reason, effects),
             }
         }
+        self.connections.mind(id, now.instant, effects);
     }
 
     /// Begins the requests that waited for room.
@@ -195,7 +201,7 @@ impl Shard {
                 self.requests.insert((id, sequence), UnderWay { gather, parts });
                 if !keeps_frame && let Some(connection) = self.connections.get_mut(id) {
                     let charged = connection.pipeline.release(sequence);
-                    self.connections.release(id, charged, effects);
+                    self.connections.release(charged, now.instant, effects);
                 }
                 self.go_on(now, id, sequence, Ok(next), effects);
             }
@@ -242,18 +248,18 @@ impl Shard {
         self.timers.set(Timer::Idle(id), again);
     }
 
-    /// Looks out for clients that take nothing, as long as they may be in the way.
+    /// Looks out for clients that do nothing, as long as they may be in the way.
     pub(super) fn watch_stalled(&mut self, now: Now) {
         if self.timers.get(&Timer::Stalled).is_none() && self.connections.must_watch() {
-            self.timers.set(Timer::Stalled, now.instant.after_ms(CONNECTION_STALLED_MS));
+            self.timers.set(Timer::Stalled, now.instant.after_ms(CONNECTION_WATCH_MS));
         }
     }
 
     /// Cuts the connections of such clients, and says so.
     pub(super) fn stalled_due(&mut self, now: Now, effects: &mut Effects) {
-        for id in self.connections.cut_stalled(now.instant, effects) {
+        for (id, reason) in self.connections.cut_stalled(now.instant, effects) {
             if let Some(connection) = self.connections.get_mut(id) {
-                let text = format!("The connection of {} is cut: it does not take its answers", connection.client.peer);
+                let text = format!("The connection of {} is cut: it {reason}", connection.client.peer);
                 self.refusals.tell(now.instant, &text, effects);
             }
         }

@@ -1,5 +1,5 @@
 //! Requests out of a stream of bytes, by the rule of the contract: a frame of more than
-//! [`FRAME_SMALL_BYTES_MAX`] bytes is announced and waits for its admission.
+//! [`FRAME_SMALL_BYTES_MAX`] bytes is announced, and read as far as it is admitted.
 
 use bytes::{Buf, Bytes, BytesMut};
 use grete_core::limits::FRAME_SMALL_BYTES_MAX;
@@ -9,6 +9,7 @@ use grete_core::limits::FRAME_SMALL_BYTES_MAX;
 pub(crate) enum Inbound {
     Frame(Bytes),
     Announced { length: i32, api_key: i16, api_version: i16 },
+    Arrived,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -21,10 +22,8 @@ pub(crate) struct Framing {
 enum Gate {
     #[default]
     Open,
-    /// A frame is announced: nothing is read until it is admitted.
-    Announced,
-    /// The frame at the front is admitted.
-    Admitted,
+    /// The frame at the front is announced; this much of it is admitted, and whether the shard knows that it has come.
+    Announced { admitted: usize, told: bool },
 }
 
 impl Framing {
@@ -32,15 +31,17 @@ impl Framing {
         self.buffer.extend_from_slice(bytes);
     }
 
-    pub(crate) fn admit(&mut self) {
-        if self.gate == Gate::Announced {
-            self.gate = Gate::Admitted;
+    pub(crate) fn admit(&mut self, bytes: usize) {
+        if let Gate::Announced { admitted, told } = &mut self.gate {
+            assert!(*told && bytes > 0, "a frame is admitted step by step");
+            *admitted += bytes;
+            *told = false;
         }
     }
 
     /// Whether an announced frame waits for its admission.
     pub(crate) fn waits(&self) -> bool {
-        self.gate == Gate::Announced
+        matches!(self.gate, Gate::Announced { told: true, .. })
     }
 
     /// What is complete, one at a time.
@@ -54,10 +55,17 @@ impl Framing {
         if !is_small && self.gate == Gate::Open {
             let api_key = i16::from_be_bytes(self.buffer.get(4..6)?.try_into().ok()?);
             let api_version = i16::from_be_bytes(self.buffer.get(6..8)?.try_into().ok()?);
-            self.gate = Gate::Announced;
+            self.gate = Gate::Announced { admitted: 0, told: true };
             return Some(Inbound::Announced { length, api_key, api_version });
         }
         let frame_bytes = frame_bytes?;
+        if let Gate::Announced { admitted, told } = &mut self.gate {
+            assert!(*admitted <= frame_bytes, "no more is admitted than the frame has");
+            if *admitted < frame_bytes {
+                *told = self.buffer.len() >= 4 + *admitted;
+                return told.then_some(Inbound::Arrived);
+            }
+        }
         if self.buffer.len() < 4 + frame_bytes {
             return None;
         }
@@ -114,13 +122,16 @@ mod tests {
         let announced = Inbound::Announced { length: length as i32, api_key: 3, api_version: 9 };
         assert_eq!(framing.next(), Some(announced));
         assert_eq!(framing.next(), None);
-        framing.admit();
+        framing.admit(1000);
+        assert_eq!(framing.next(), Some(Inbound::Arrived));
+        assert_eq!(framing.next(), None);
+        framing.admit(length - 1000);
         assert!(matches!(framing.next(), Some(Inbound::Frame(frame)) if frame.len() == length));
         assert!(matches!(framing.next(), Some(Inbound::Frame(frame)) if frame.len() == 8));
         framing.push(&(-5_i32).to_be_bytes());
         framing.push(&[0, 1, 0, 2]);
         assert_eq!(framing.next(), Some(Inbound::Announced { length: -5, api_key: 1, api_version: 2 }));
-        framing.admit();
+        framing.admit(1);
         assert_eq!(framing.next(), None, "no frame has such a length");
     }
 }

@@ -30,7 +30,9 @@ impl<M: Machine> World<M> {
             Effect::Send { connection, parts } => self.node_sends(connection, shard, &parts),
             Effect::Close { connection } => self.node_closes(connection, shard),
             Effect::Cut { connection } => self.node_cuts(connection, shard),
-            Effect::Admit { connection } => self.node_reads(connection, shard, |stream| stream.framing.admit()),
+            Effect::Admit { connection, bytes } => {
+                self.node_reads(connection, shard, |stream| stream.framing.admit(bytes));
+            }
             Effect::Pause { connection } => self.node_reads(connection, shard, |stream| stream.paused = true),
             Effect::Resume { connection } => self.node_reads(connection, shard, |stream| stream.paused = false),
             Effect::Io { io, op } => self.submit(node, shard, io, op),

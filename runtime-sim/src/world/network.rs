@@ -161,6 +161,7 @@ impl<M: Machine> World<M> {
                 Inbound::Announced { length, api_key, api_version } => {
                     Event::Announced { connection, length, api_key, api_version }
                 }
+                Inbound::Arrived => Event::Arrived { connection },
             };
             self.deliver(node, incarnation, shard, event);
         }

@@ -1,6 +1,7 @@
 //! The commands of a story: requests of a client of another implementation to a node of two shards, and what happens to the
 //! node. All names of errors are Kafka's.
 
+use crate::floods::Floods;
 use crate::members::Members;
 use crate::runner::{Command, Story};
 use bytes::Bytes;
@@ -32,6 +33,7 @@ pub(crate) struct ClientStory {
     node: NodeIndex,
     client: Client,
     members: Members,
+    floods: Floods,
     /// The fetch session that was made last.
     session: i32,
 }
@@ -42,7 +44,7 @@ impl ClientStory {
         let node = world.add_node(Arc::new(node_config(1)), 2, 1, &DiskProfile::default());
         assert!(world.start_and_wait(node, START), "{:?}", world.state(node));
         let client = Client::connect(&mut world, node);
-        Self { world, node, client, members: Members::default(), session: 0 }
+        Self { world, node, client, members: Members::default(), floods: Floods::default(), session: 0 }
     }
 
     /// Topic and partition, from the words `TOPIC PARTITION`.
@@ -65,8 +67,13 @@ impl ClientStory {
         let timestamp = WALL_START_MS + command.value("at", 0);
         let batch = operations::batch(&values, timestamp, producer);
         let request = operations::produce_request(topic, partition, batch, command.value("acks", -1));
+        let asked_at = self.world.now();
         let answer = self.client.call(&mut self.world, &request, PRODUCE_VERSION);
-        told(answer.and_then(|answer| operations::produced(&answer)), |base| format!("base offset {base}"))
+        let waited_ms = self.world.now().0.saturating_sub(asked_at.0) / 1_000;
+        told(answer.and_then(|answer| operations::produced(&answer)), |base| match command.has("timed") {
+            true => format!("base offset {base}, within {} ms", (waited_ms / 250 + 1) * 250),
+            false => format!("base offset {base}"),
+        })
     }
 
     fn fetch(&mut self, command: &Command) -> String {
@@ -221,6 +228,7 @@ impl Story for ClientStory {
                 self.members.answers(&mut self.world)
             }
             "stop" | "kill" | "power-loss" => self.restart(command),
+            _ if let Some(text) = self.floods.run(command, world, self.node) => text,
             _ => self.members.run(command, &mut self.world, self.node),
         }
     }

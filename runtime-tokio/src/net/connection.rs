@@ -45,7 +45,8 @@ pub struct Connection {
     paused: Cell<bool>,
     closing: Cell<bool>,
     broken: Cell<bool>,
-    admitted: Cell<bool>,
+    /// What the core has admitted of the frame that was announced, and the task has not heard of.
+    admitted: Cell<usize>,
     /// The frames that wait for the core.
     handed: Cell<usize>,
     /// The core is told that the connection is closed: nothing more is said of it.
@@ -69,7 +70,7 @@ impl Connection {
             paused: Cell::new(false),
             closing: Cell::new(false),
             broken: Cell::new(false),
-            admitted: Cell::new(false),
+            admitted: Cell::new(0),
             handed: Cell::new(0),
             ended: Cell::new(false),
             changed: Notify::new(),
@@ -109,9 +110,9 @@ impl Connection {
         }
     }
 
-    /// Reads the body of the frame that was announced.
-    pub fn admit(&self) {
-        self.admitted.set(true);
+    /// Reads more of the frame that was announced.
+    pub fn admit(&self, bytes: usize) {
+        self.admitted.set(self.admitted.get() + bytes);
         self.changed.notify_one();
     }
 
@@ -125,8 +126,9 @@ impl Connection {
     pub async fn run(self: Rc<Self>, inbox: Rc<Inbox>) {
         let mut frames = Frames::default();
         while !self.broken.get() {
-            if self.admitted.take() {
-                frames.admit();
+            let admitted = self.admitted.take();
+            if admitted > 0 {
+                frames.admit(admitted);
             }
             if !self.paused.get() && !self.closing.get() {
                 self.hand_over(&mut frames, &inbox);
@@ -179,6 +181,7 @@ impl Connection {
                 Cut::Announced { length, api_key, api_version } => {
                     inbox.push(Event::Announced { connection: self.id, length, api_key, api_version });
                 }
+                Cut::Arrived => inbox.push(Event::Arrived { connection: self.id }),
             }
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! A frame is four bytes of length, then as many bytes. A small one is handed over whole, in memory of its own, so that
 //! what is kept of it pins nothing else. A larger one is announced by its first bytes; its body goes straight into memory
-//! of its own, which is reserved only once the core admits it, and touched only as bytes arrive.
+//! of its own, which is reserved as the core admits it, step by step.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use grete_core::limits::FRAME_SMALL_BYTES_MAX;
 
 /// The bytes in front of a frame.
@@ -28,6 +28,8 @@ pub(super) enum Cut {
         /// The version that follows that.
         api_version: i16,
     },
+    /// All that was admitted of a large frame has come, and it is not whole.
+    Arrived,
 }
 
 /// What has come of a connection's frames and was not handed over.
@@ -42,8 +44,11 @@ pub(super) struct Frames {
 #[derive(Debug)]
 struct Large {
     length: usize,
-    /// Reserved once admitted.
-    body: Option<BytesMut>,
+    /// What may be read of it.
+    admitted: usize,
+    /// Whether somebody knows that all of that has come.
+    told: bool,
+    body: Vec<u8>,
 }
 
 impl Frames {
@@ -59,11 +64,14 @@ impl Frames {
     /// Takes the next frame or announcement.
     pub(super) fn cut(&mut self) -> Cut {
         if let Some(large) = &mut self.large {
-            let Some(body) = &mut large.body else { return Cut::More };
-            if body.len() < large.length {
+            if large.body.len() < large.admitted || large.told {
                 return Cut::More;
             }
-            let frame = std::mem::take(body).freeze();
+            if large.body.len() < large.length {
+                large.told = true;
+                return Cut::Arrived;
+            }
+            let frame = std::mem::take(&mut large.body).into();
             self.large = None;
             return Cut::Frame(frame);
         }
@@ -80,7 +88,7 @@ impl Frames {
             large => {
                 let Some(&[k0, k1, v0, v1]) = body.first_chunk::<HEAD_BYTES>() else { return self.wait() };
                 self.taken += LENGTH_BYTES;
-                self.large = Some(Large { length: large.unwrap_or(0), body: None });
+                self.large = Some(Large { length: large.unwrap_or(0), admitted: 0, told: true, body: Vec::new() });
                 Cut::Announced {
                     length,
                     api_key: i16::from_be_bytes([k0, k1]),
@@ -90,28 +98,33 @@ impl Frames {
         }
     }
 
-    /// Reserves memory for the large frame that was announced.
-    pub(super) fn admit(&mut self) {
+    /// Lets so many bytes more of the large frame that was announced be read, and reserves memory for them.
+    pub(super) fn admit(&mut self, bytes: usize) {
         let Some(large) = &mut self.large else { return };
-        let mut body = BytesMut::with_capacity(large.length);
+        large.admitted = (large.admitted + bytes).min(large.length);
+        large.told = false;
+        if large.body.capacity() < large.admitted {
+            // Grown by halves at least, so that a giant is not moved once for each step; what is reserved and not written to
+            // is no memory yet.
+            let capacity = large.admitted.max(large.body.len() + large.body.len() / 2).min(large.length);
+            large.body.reserve_exact(capacity - large.body.len());
+        }
         let rest = &self.pending[self.taken..];
-        let here = rest.len().min(large.length);
-        body.extend_from_slice(&rest[..here]);
+        let here = rest.len().min(large.admitted - large.body.len());
+        large.body.extend_from_slice(&rest[..here]);
         self.taken += here;
-        large.body = Some(body);
     }
 
-    /// Whether a large frame was announced and is not admitted: nothing more may be read.
+    /// Whether a large frame was announced and nothing more of it is admitted: nothing more may be read.
     pub(super) fn is_waiting(&self) -> bool {
-        self.large.as_ref().is_some_and(|large| large.body.is_none())
+        self.large.as_ref().is_some_and(|large| large.body.len() == large.admitted)
     }
 
-    /// The memory of the large frame that is being read, and the bytes that it still lacks.
-    pub(super) fn body(&mut self) -> Option<(&mut BytesMut, usize)> {
+    /// The memory of the large frame that is being read, and the bytes that may still come into it.
+    pub(super) fn body(&mut self) -> Option<(&mut Vec<u8>, usize)> {
         let large = self.large.as_mut()?;
-        let body = large.body.as_mut()?;
-        let lacks = large.length - body.len();
-        Some((body, lacks))
+        let lacks = large.admitted - large.body.len();
+        Some((&mut large.body, lacks))
     }
 
     fn wait(&mut self) -> Cut {
@@ -165,7 +178,7 @@ mod tests {
         assert_eq!(frames.cut(), announced);
         assert!(frames.is_waiting());
         assert_eq!(frames.cut(), Cut::More);
-        frames.admit();
+        frames.admit(FRAME_SMALL_BYTES_MAX + 1);
         assert!(!frames.is_waiting());
         let (body, lacks) = frames.body().expect("it is admitted");
         assert_eq!(lacks, all.len() - 100);
@@ -173,6 +186,31 @@ mod tests {
         assert_eq!(frames.cut(), Cut::Frame(Bytes::copy_from_slice(&all[4..])));
         frames.push(&frame(1));
         assert!(matches!(frames.cut(), Cut::Frame(_)), "the next frame follows");
+    }
+
+    #[test]
+    fn a_large_frame_is_read_no_further_than_it_is_admitted() {
+        let all = frame(100_000);
+        let mut frames = Frames::default();
+        frames.push(&all[..60_000]);
+        assert!(matches!(frames.cut(), Cut::Announced { length: 100_000, .. }));
+        frames.admit(50_000);
+        assert!(frames.is_waiting(), "all of that is there");
+        assert_eq!(frames.cut(), Cut::Arrived);
+        assert_eq!(frames.cut(), Cut::More, "it is told once");
+        assert_eq!(frames.body().map(|(body, lacks)| (body.len(), lacks)), Some((50_000, 0)));
+        frames.admit(20_000);
+        assert!(!frames.is_waiting());
+        assert_eq!(frames.cut(), Cut::More);
+        let (body, lacks) = frames.body().expect("it is being read");
+        assert_eq!((body.len(), lacks), (59_996, 10_004), "what had been read beyond the first step");
+        assert!(body.capacity() < 100_000, "no memory for what is not admitted");
+        body.extend_from_slice(&all[60_000..60_000 + 10_004]);
+        assert_eq!(frames.cut(), Cut::Arrived);
+        frames.admit(30_000);
+        let (body, lacks) = frames.body().expect("it is being read");
+        body.extend_from_slice(&all[70_004..70_004 + lacks]);
+        assert_eq!(frames.cut(), Cut::Frame(Bytes::copy_from_slice(&all[4..])));
     }
 
     #[test]
