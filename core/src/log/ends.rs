@@ -222,6 +222,9 @@ impl LogStore {
         for partition in &unrecorded {
             let Some(log) = self.logs.get_mut(partition) else { continue };
             if !recordable(log) {
+                // One that is damaged and was not taken over is noted as what it is.
+                let noted = dir.ends.found.get(partition).filter(|entry| !whole && entry.is_foreign());
+                entries.extend(noted.cloned());
                 if log.phase == Phase::Open && log.disk.home != Home::Absent {
                     dir.ends.unrecorded.insert(*partition);
                 }

@@ -14,7 +14,8 @@
 //!     i64        log start offset
 //!     i64        flushed end: all records before it are durable
 //!     i64        base offset of the segment in which it lies
-//!     u64        its position in that segment's file
+//!     u64        its position in that segment's file; all ones for a log that another broker has left and that is damaged,
+//!                so that it was not taken over: then the ends are what that broker's files said, and nothing else counts
 //!     i64        greatest time of the segment's first batch, or -1
 //!     i64        greatest time in the segment, or -1
 //!     i64        last offset of the batch that has it, or -1
@@ -70,6 +71,30 @@ pub(super) enum EndsError {
     Newer,
     /// It is damaged, or of a version from before the first release.
     Unreadable,
+}
+
+/// The position of a log that was not taken over from another broker.
+const FOREIGN: FilePosition = FilePosition(u64::MAX);
+
+impl EndEntry {
+    /// The entry of a log that was not taken over, with what its broker's files say of it.
+    pub(super) fn foreign(partition: TopicPartition, flushed_end: Offset, log_start: Offset) -> Self {
+        Self {
+            partition,
+            log_start,
+            flushed_end: flushed_end.max(log_start),
+            segment: Offset::ZERO,
+            position: FOREIGN,
+            first_timestamp: None,
+            max_timestamp: None,
+            producers: Vec::new(),
+        }
+    }
+
+    /// Whether the log was not taken over from another broker.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.position == FOREIGN
+    }
 }
 
 /// A file with these entries and no others.

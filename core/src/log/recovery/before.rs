@@ -2,6 +2,7 @@
 //! directory since they were written.
 
 use crate::ids::{Offset, PartitionIndex};
+use crate::log::ends_file::EndEntry;
 use crate::log::files::offset_checkpoint;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -29,6 +30,9 @@ impl Checkpoint {
 pub(super) struct Before {
     /// Whether it was left in order: everything in it is flushed.
     pub(super) clean: bool,
+    /// Whether there is any of Kafka's checkpoints. They go once every log has been taken over; so where there is one, a log
+    /// that is not recorded need not be ours, though a flushed-ends file counts.
+    pub(super) any: bool,
     recovery_points: Offsets,
     log_starts: Offsets,
 }
@@ -38,7 +42,7 @@ type Offsets = BTreeMap<(String, PartitionIndex), Offset>;
 /// What is known of a log that no flushed-ends file speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unrecorded {
-    /// Segments that end at or before this offset are flushed, and not scanned.
+    /// What lies before this offset is flushed: segments that end there are not scanned, and what is not right is damage.
     pub(super) flushed: Offset,
     /// The log starts there, where it reaches so far.
     pub(super) log_start: Offset,
@@ -47,6 +51,11 @@ pub(super) struct Unrecorded {
 impl Unrecorded {
     /// Nothing: all of it is scanned.
     pub(super) const NEW: Self = Self { flushed: Offset::ZERO, log_start: Offset::ZERO };
+
+    /// What an earlier start has noted of it.
+    pub(super) const fn from_entry(entry: &EndEntry) -> Self {
+        Self { flushed: entry.flushed_end, log_start: entry.log_start }
+    }
 }
 
 impl Before {

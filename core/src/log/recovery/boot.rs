@@ -132,9 +132,10 @@ impl Boot {
         self.stage = Stage::Reads;
     }
 
-    /// What Kafka's files say, where no flushed-ends file counts.
+    /// What Kafka's files say, where another broker may have written what no flushed-ends file speaks of: none counts, or
+    /// the start after that broker ended before all of it was taken over.
     pub(super) fn before(&self) -> Option<&Before> {
-        (self.stage == Stage::Unrecorded).then_some(&self.before)
+        (self.stage == Stage::Unrecorded || self.before.any).then_some(&self.before)
     }
 
     /// Whether logs can be opened.
@@ -167,7 +168,9 @@ impl LogStore {
                 let remove = IoOp::Remove { file: FileName::new(dir.index, &entry.path) };
                 dir.ask(&mut self.io, round, Purpose::Step, remove, effects);
             }
-            if let Some(file) = BootFile::parse(&entry.path).filter(|_| length > 0) {
+            let file = BootFile::parse(&entry.path);
+            dir.boot.before.any |= matches!(file, Some(BootFile::Checkpoint(_)));
+            if let Some(file) = file.filter(|_| length > 0) {
                 dir.boot.reading.push(Reading { file, length, bytes: Vec::new() });
             }
         }
@@ -264,7 +267,9 @@ impl LogStore {
             return;
         }
         let found = &mut self.dirs[index].ends.found;
-        let newer = |known: &EndEntry| (entry.flushed_end, entry.log_start) > (known.flushed_end, known.log_start);
+        // What was noted of a log that was not taken over does not count any more once it was.
+        let rank = |entry: &EndEntry| (!entry.is_foreign(), entry.flushed_end, entry.log_start);
+        let newer = |known: &EndEntry| rank(&entry) > rank(known);
         if found.get(&entry.partition).is_none_or(newer) {
             found.insert(entry.partition, entry);
         }

@@ -62,6 +62,8 @@ impl Recoveries {
 #[derive(Clone, Debug)]
 struct Recovery {
     entry: Option<EndEntry>,
+    /// What another broker says of the log, where it has written what is not recorded.
+    foreign: Option<Unrecorded>,
     files: Vec<FoundFile>,
     plan: Plan,
     step: Step,
@@ -117,8 +119,10 @@ impl LogStore {
             }
             return;
         };
+        let foreign = entry.filter(|entry| entry.is_foreign()).map(Unrecorded::from_entry);
         let recovery = Recovery {
-            entry: entry.cloned(),
+            entry: entry.filter(|_| foreign.is_none()).cloned(),
+            foreign,
             files,
             plan: Plan::default(),
             step: Step::Identity,
@@ -234,8 +238,15 @@ impl LogStore {
     fn set_aside(&mut self, partition: TopicPartition, what: &str) {
         let Some(log) = self.logs.get_mut(&partition) else { return };
         log.segments.clear();
-        let dir = &self.dirs[usize::from(log.dir.0)].path;
-        let reason = format!("{} in {dir}: {what}; nothing was changed", log.home);
+        let dir = &mut self.dirs[usize::from(log.dir.0)];
+        if let Some(foreign) = self.recoveries.under_way.get(&partition).and_then(|recovery| recovery.foreign) {
+            // What its broker said of it is not lost with that broker's files.
+            let entry = EndEntry::foreign(partition, foreign.flushed, foreign.log_start);
+            if dir.ends.found.insert(partition, entry.clone()) != Some(entry) {
+                dir.ends.note_unproven(partition);
+            }
+        }
+        let reason = format!("{} in {}: {what}; nothing was changed", log.home, dir.path);
         self.events.push_back(LogEvent::Damaged { partition, reason });
         self.end_recovery(partition);
     }
@@ -257,14 +268,16 @@ impl LogStore {
         let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
         let Some(log) = self.logs.get_mut(&partition) else { return };
         let dir = &mut self.dirs[usize::from(log.dir.0)];
-        let unrecorded = match dir.boot.before() {
+        let before = || match dir.boot.before()? {
             // There is little of it.
-            Some(_) if partition == TopicPartition::CLUSTER_METADATA => Unrecorded::NEW,
-            Some(before) => before.of(&log.topic, partition.partition),
-            // It is so new that it was not recorded yet.
-            None => Unrecorded::NEW,
+            _ if partition == TopicPartition::CLUSTER_METADATA => Some(Unrecorded::NEW),
+            before => Some(before.of(&log.topic, partition.partition)),
         };
-        recovery.plan = match Plan::new(&recovery.files, recovery.entry.as_ref(), unrecorded) {
+        if recovery.entry.is_none() {
+            recovery.foreign = recovery.foreign.or_else(before);
+        }
+        // Where it is nobody else's, it is so new that it was not recorded yet.
+        recovery.plan = match Plan::new(&recovery.files, recovery.entry.as_ref(), recovery.foreign) {
             Ok(plan) => plan,
             Err(reason) => return self.set_aside(partition, &reason),
         };

@@ -43,8 +43,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The plan for a log with these files, or what is damaged.
-    pub(super) fn new(files: &[FoundFile], entry: Option<&EndEntry>, unrecorded: Unrecorded) -> Result<Self, String> {
+    /// The plan for a log with these files, or what is damaged. `foreign` is what another broker says of it, where it may have
+    /// written it and nothing is recorded.
+    pub(super) fn new(
+        files: &[FoundFile],
+        entry: Option<&EndEntry>,
+        foreign: Option<Unrecorded>,
+    ) -> Result<Self, String> {
         let mut segments: BTreeMap<Offset, FoundSegment> = BTreeMap::new();
         let mut indexes: Vec<(Offset, SegmentFile, u64, &Arc<str>)> = Vec::new();
         let mut leftovers = Vec::new();
@@ -84,7 +89,7 @@ impl Plan {
         let has_epochs = files.iter().any(|(name, _)| **name == *leader_epoch_checkpoint::NAME);
         let plan = match entry {
             Some(entry) => Self::recorded(segments, entry)?,
-            None => Self::unrecorded(segments, unrecorded, has_epochs),
+            None => Self::unrecorded(segments, foreign, has_epochs),
         };
         Ok(Self { leftovers, ..plan })
     }
@@ -124,9 +129,10 @@ impl Plan {
     /// `has_epochs` says whether there is a file of leader epochs. Kafka makes one with each log, and we do so before a log
     /// is recorded; so a log without either is one of ours whose start was never moved: it begins at 0, and where it
     /// does not, a power loss has taken its front.
-    fn unrecorded(mut segments: Vec<FoundSegment>, unrecorded: Unrecorded, has_epochs: bool) -> Self {
+    fn unrecorded(mut segments: Vec<FoundSegment>, foreign: Option<Unrecorded>, has_epochs: bool) -> Self {
+        let unrecorded = foreign.unwrap_or(Unrecorded::NEW);
         let lacks_front = segments.first().is_some_and(|first| first.base > Offset::ZERO);
-        if segments.is_empty() || lacks_front && !has_epochs && unrecorded == Unrecorded::NEW {
+        if segments.is_empty() || lacks_front && !has_epochs && foreign.is_none() {
             segments.insert(0, FoundSegment::default());
         }
         let scan_segment = segments.iter().rposition(|segment| segment.base <= unrecorded.flushed).unwrap_or(0);

@@ -19,8 +19,9 @@ pub(super) enum Next {
 pub(super) struct Expected {
     /// The offset that it has.
     pub(super) offset: Offset,
-    /// Whether it may have a later one: compaction leaves gaps.
-    pub(super) gaps: bool,
+    /// Where it may have a later one, since it was compacted: what it ends at or before then. Nothing protects the offset of
+    /// a batch where the one before does not tell it.
+    pub(super) gap_until: Option<Offset>,
     /// The epoch that it has at least.
     pub(super) epoch: LeaderEpoch,
 }
@@ -32,7 +33,8 @@ pub(super) fn next_batch(piece: &[u8], file_left: u64, expected: Expected) -> Ne
         return if whole { Next::Invalid } else { Next::Needs(HEADER_BYTES) };
     }
     let Some(header) = BatchHeader::parse(piece) else { return Next::Invalid };
-    let follows = header.base_offset == expected.offset || expected.gaps && header.base_offset > expected.offset;
+    let behind_gap = |until: Offset| header.base_offset > expected.offset && header.last_offset() < until;
+    let follows = header.base_offset == expected.offset || expected.gap_until.is_some_and(behind_gap);
     if header.bytes as u64 > file_left || !follows || header.leader_epoch < expected.epoch {
         return Next::Invalid;
     }
@@ -96,7 +98,7 @@ mod tests {
     use alloc::vec::Vec;
 
     fn expected(offset: i64) -> Expected {
-        Expected { offset: Offset(offset), gaps: false, epoch: LeaderEpoch(-1) }
+        Expected { offset: Offset(offset), gap_until: None, epoch: LeaderEpoch(-1) }
     }
 
     #[test]
@@ -107,6 +109,11 @@ mod tests {
         assert_eq!((header.bytes, header.end()), (101, Offset(2)));
         assert_eq!(next_batch(&batch, left, expected(1)), Next::Invalid);
         assert_eq!(next_batch(&batch, left, Expected { epoch: LeaderEpoch(0), ..expected(0) }), Next::Invalid);
+        for (from, until, fits) in [(-1, None, false), (-1, Some(2), true), (-1, Some(1), false), (1, Some(9), false)] {
+            let expected = Expected { gap_until: until.map(Offset), ..expected(from) };
+            let next = next_batch(&batch, left, expected);
+            assert_eq!(matches!(next, Next::Batch(_)), fits, "a gap from {from} until {until:?}");
+        }
         assert_eq!(next_batch(&batch[..100], left, expected(0)), Next::Needs(101));
         assert_eq!(next_batch(&batch[..100], 100, expected(0)), Next::Invalid, "the file ends within it");
         assert_eq!(next_batch(&batch[..50], left, expected(0)), Next::Needs(61));

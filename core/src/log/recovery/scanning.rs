@@ -4,12 +4,13 @@ use super::scan::{self, Expected, Next, Stranded};
 use super::take::scanned_segment;
 use super::{STRANDED_BYTES_MAX, Step};
 use crate::effect::Effects;
-use crate::ids::{FilePosition, LeaderEpoch, TopicPartition};
+use crate::ids::{FilePosition, LeaderEpoch, Offset, TopicPartition};
 use crate::limits::LOG_READ_BYTES_MAX;
 use crate::log::files::segment_name::SegmentFile;
 use crate::log::names;
 use crate::log::store::LogStore;
 use crate::time::Now;
+use alloc::format;
 use bytes::Bytes;
 
 impl LogStore {
@@ -37,8 +38,7 @@ impl LogStore {
             let Some(next) = recovery.plan.segments.get(recovery.segment + 1) else {
                 return self.finish(partition, now, None, Stranded::default(), effects);
             };
-            let gap = next.base < log.log_end || next.base > log.log_end && !log.config.cleanup.compact;
-            if gap {
+            if next.base < log.log_end || next.base > log.log_end && recovery.foreign.is_none() {
                 return self.cut_here(partition, now, effects);
             }
             recovery.segment += 1;
@@ -53,7 +53,13 @@ impl LogStore {
     pub(super) fn scan(&mut self, partition: TopicPartition, now: Now, piece: &Bytes, effects: &mut Effects) {
         let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
         let Some(log) = self.logs.get_mut(&partition) else { return };
-        let bytes = recovery.plan.segments[recovery.segment].bytes.unwrap_or(0);
+        let segment = recovery.plan.segments[recovery.segment];
+        let bytes = segment.bytes.unwrap_or(0);
+        // Only another broker has left gaps, by compaction or by copying what was compacted, and that whatever the topic's
+        // configuration says today. What was appended here is without.
+        let foreign = recovery.foreign.is_some();
+        let next_base = recovery.plan.segments.get(recovery.segment + 1).map_or(Offset(i64::MAX), |next| next.base);
+        let gap_until = foreign.then(|| next_base.min(Offset(segment.base.0.saturating_add(i64::from(i32::MAX)))));
         let start = recovery.position;
         let mut valid = true;
         loop {
@@ -62,8 +68,9 @@ impl LogStore {
             if left == 0 {
                 break;
             }
-            let epoch = log.epochs.latest().map_or(LeaderEpoch(-1), |latest| latest.epoch);
-            let expected = Expected { offset: log.log_end, gaps: log.config.cleanup.compact, epoch };
+            let latest = log.epochs.latest().filter(|_| !foreign);
+            let epoch = latest.map_or(LeaderEpoch(-1), |latest| latest.epoch);
+            let expected = Expected { offset: log.log_end, gap_until, epoch };
             match scan::next_batch(rest, left, expected) {
                 Next::Batch(header) => {
                     log.take_scanned(&header, rest.get(..header.bytes).unwrap_or_default());
@@ -85,9 +92,17 @@ impl LogStore {
         if valid { self.read_on(partition, now, effects) } else { self.cut_here(partition, now, effects) }
     }
 
-    /// The log ends here. What follows is looked at for batches before it is cut, to be reported.
+    /// The log ends here. What follows is looked at for batches before it is cut, to be reported. Nothing is cut that another
+    /// broker has flushed.
     fn cut_here(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
         let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
+        let Some(log) = self.logs.get(&partition) else { return };
+        if recovery.foreign.is_some_and(|foreign| log.log_end < foreign.flushed) {
+            let (base, position) = (recovery.plan.segments[recovery.segment].base, recovery.position);
+            let what =
+                format!("segment {base} is damaged at byte {position}, where offset {} was flushed", log.log_end);
+            return self.set_aside(partition, &what);
+        }
         recovery.step = Step::Stranded {
             cut_segment: recovery.segment,
             cut_position: recovery.position,

@@ -4,6 +4,7 @@ use super::FoundFile;
 use super::plan::{FoundSegment, Plan};
 use crate::ids::{LeaderEpoch, Timestamp};
 use crate::log::ends_file::EndEntry;
+use crate::log::files::leader_epoch_checkpoint::EpochEntry;
 use crate::log::files::segment_name::{SegmentFile, SegmentName};
 use crate::log::files::{leader_epoch_checkpoint, partition_metadata};
 use crate::log::header::BatchHeader;
@@ -53,7 +54,9 @@ impl Log {
     pub(super) fn take_scanned(&mut self, header: &BatchHeader, batch: &[u8]) {
         let interval = self.config.index_interval_bytes;
         self.active().take_up(header, interval);
-        if header.leader_epoch >= LeaderEpoch(0) {
+        // Another broker may have left an older epoch behind a newer one, as Kafka's recovery lets it pass, too.
+        let older = |latest: EpochEntry| header.leader_epoch < latest.epoch;
+        if header.leader_epoch >= LeaderEpoch(0) && !self.epochs.latest().is_some_and(older) {
             self.epochs_dirty |= self.epochs.assign(header.leader_epoch, header.base_offset);
         }
         self.take_up_producer(header, batch);

@@ -173,10 +173,27 @@ fn after_a_clean_stop_of_another_broker_the_active_segment_is_scanned() {
     let mut world = world(&config, 10);
     world.since = LeaderEpoch(2);
     world.clean = alloc::vec![LogDirIndex(0)];
-    world.disk.change("orders-0/00000000000000000018.log", |bytes| bytes[90] ^= 1);
     world.disk.change("orders-0/00000000000000000012.log", |bytes| bytes[90] ^= 1);
+    let mut damaged = world.clone();
     reopen(&mut world, &config);
-    assert_eq!(log_end(&world), Some(18), "closed segments are not looked at");
+    assert_eq!(log_end(&world), Some(20), "closed segments are not looked at");
+
+    // All of it was flushed, so that nothing of it is cut, now and later, until it is as it was.
+    let active = "orders-0/00000000000000000018.log";
+    damaged.disk.change(active, |bytes| bytes[90] ^= 1);
+    for _ in 0..3 {
+        reopen(&mut damaged, &config);
+        assert_eq!(damaged.store.state(partition(0)), Err(Unavailable::Damaged));
+        assert_eq!(damaged.disk.bytes(active).len(), 101);
+        assert!(damaged.store.is_proven(), "nothing waits for it");
+        damaged.clean = Vec::new();
+        damaged.disk.lose_power();
+    }
+    damaged.disk.change(active, |bytes| bytes[90] ^= 1);
+    for _ in 0..2 {
+        reopen(&mut damaged, &config);
+        assert_eq!(log_end(&damaged), Some(20));
+    }
 }
 
 /// Has another broker compact the log: what was recorded of it does not fit any more.
@@ -205,6 +222,92 @@ fn what_was_recorded_before_another_broker_came_does_not_count() {
     world.wait_ms(1000);
     reopen(&mut world, &config);
     assert_eq!((log_end(&world), world.disk.notices.len()), (Some(22), 1));
+}
+
+/// Takes a log of ten batches of 101 bytes and two records each, in segments of three, as another broker has compacted it:
+/// without the second batch, the whole second segment and the first batch of the last segment but one.
+fn compacted(config: &LogConfig, checkpoints: bool) -> World {
+    let mut world = world(config, 10);
+    world.since = LeaderEpoch(2);
+    world.disk.change("orders-0/00000000000000000000.log", |bytes| drop(bytes.drain(101..202)));
+    world.disk.remove("orders-0/00000000000000000006.log");
+    world.disk.change("orders-0/00000000000000000012.log", |bytes| drop(bytes.drain(..101)));
+    if checkpoints {
+        world.disk.put("recovery-point-offset-checkpoint", "0\n0\n".into());
+        world.disk.put("log-start-offset-checkpoint", "0\n1\norders 0 1\n".into());
+    }
+    world
+}
+
+#[test]
+fn what_another_broker_has_compacted_is_not_cut_whatever_the_policy_is_now() {
+    use crate::log::config::CleanupPolicy;
+    for compact in [false, true] {
+        let cleanup = CleanupPolicy { delete: !compact, compact };
+        let config = LogConfig { segment_bytes: 350, index_interval_bytes: 100, cleanup, ..LogConfig::default() };
+        let mut world = compacted(&config, false);
+        reopen(&mut world, &config);
+        assert_eq!(log_end(&world), Some(20), "compact {compact}: {:?}", world.disk.notices);
+        let kept = world.read_all(partition(0), Offset(0), 1000);
+        let offsets: Vec<i64> = kept.chunks(101).map(|batch| batch[7].into()).collect();
+        assert_eq!(offsets, [0, 4, 14, 16, 18]);
+        // What is appended now has no gaps: a later segment without the one before it was never acknowledged.
+        for _ in 0..6 {
+            world.commit(partition(0), &BatchSpec::new(2, 40).build());
+        }
+        let mut torn = world.clone();
+        torn.disk.change("orders-0/00000000000000000024.log", |bytes| bytes.truncate(101));
+        torn.disk.remove("grete-flushed-0");
+        torn.disk.put("grete-flushed-0", compacted_ends(&mut compacted(&config, false), &config));
+        reopen(&mut torn, &config);
+        assert_eq!(log_end(&torn), Some(26), "compact {compact}");
+    }
+}
+
+/// What is recorded of the compacted log before anything is appended to it.
+fn compacted_ends(world: &mut World, config: &LogConfig) -> Vec<u8> {
+    reopen(world, config);
+    world.wait_ms(1000);
+    world.disk.bytes("grete-flushed-0").to_vec()
+}
+
+#[test]
+fn an_offset_that_cannot_be_is_no_gap() {
+    let config = LogConfig { segment_bytes: 350, ..LogConfig::default() };
+    // The offset of the third batch says that it lies in or behind the next segment, or too far from its own one's start.
+    for (file, offset, end) in
+        [("orders-0/00000000000000000000.log", 6_i64, 2), ("orders-0/00000000000000000018.log", 18 + (1 << 31), 18)]
+    {
+        let mut world = world(&config, 10);
+        world.since = LeaderEpoch(2);
+        let at = if end == 2 { 101 } else { 0 };
+        world.disk.change(file, |bytes| bytes[at..at + 8].copy_from_slice(&offset.to_be_bytes()));
+        reopen(&mut world, &config);
+        assert_eq!(log_end(&world), Some(end));
+    }
+}
+
+#[test]
+fn a_power_loss_while_logs_are_taken_over_loses_nothing_of_them() {
+    let config = LogConfig { segment_bytes: 350, index_interval_bytes: 100, ..LogConfig::default() };
+    let mut steps = 0;
+    loop {
+        let mut world = compacted(&config, true);
+        world.restart();
+        world.open(partition(0), &config);
+        world.end_step();
+        let ended = (0..steps).any(|_| !world.complete_one());
+        world.disk.lose_power();
+        reopen(&mut world, &config);
+        let state = world.store.state(partition(0)).expect("it opens");
+        assert_eq!((state.log_start, state.log_end), (Offset(1), Offset(20)), "after {steps} steps");
+        assert!(world.store.is_proven());
+        if ended {
+            break;
+        }
+        steps += 1;
+    }
+    assert!(steps > 10, "{steps} steps");
 }
 
 #[test]
