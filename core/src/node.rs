@@ -3,11 +3,14 @@
 use crate::config::Properties;
 use crate::controller::Defaults;
 use crate::group::GroupSettings;
-use crate::ids::NodeId;
+use crate::ids::{ListenerIndex, NodeId};
 use crate::log::{LogConfig, LogStoreConfig};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+
+/// What the controller's listener is called where nothing else is configured.
+pub const CONTROLLER_LISTENER: &str = "CONTROLLER";
 
 /// The configuration of a node, the same for all of its shards.
 #[derive(Clone, Debug)]
@@ -52,13 +55,56 @@ pub struct NodeConfig {
     pub fetch_session_eviction_ms: u64,
 }
 
+impl NodeConfig {
+    /// Whose listener that is. What no listener took is a broker's.
+    #[must_use]
+    pub fn role_of(&self, listener: ListenerIndex) -> ListenerRole {
+        self.listeners.get(usize::from(listener.0)).map_or(ListenerRole::Broker, |listener| listener.role)
+    }
+
+    /// The listeners of a role, in the order of `listeners`.
+    pub fn listeners_of(&self, role: ListenerRole) -> impl Iterator<Item = &Listener> {
+        self.listeners.iter().filter(move |listener| listener.role == role)
+    }
+}
+
 /// A listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     /// Its name, such as `PLAINTEXT`.
     pub name: String,
+    /// Whose it is.
+    pub role: ListenerRole,
+    /// The host that it listens on, as configured; empty for all addresses.
+    pub host: String,
     /// What clients are told to connect to; where it is not set, the address that they have reached.
     pub advertised: Option<(String, u16)>,
     /// The port that it listens on.
     pub port: u16,
+}
+
+/// Whose a listener is: the broker's, for clients, or the controller's (`controller.listener.names`), for brokers and for
+/// those who administer the cluster. Each answers APIs of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenerRole {
+    /// The broker's.
+    Broker,
+    /// The controller's.
+    Controller,
+}
+
+impl Listener {
+    /// Where it is reached, as far as that can be told without knowing who asks: the address that is advertised, or the one
+    /// that it listens on. Where that is all of them, the machine's own.
+    #[must_use]
+    pub fn endpoint(&self) -> (String, u16) {
+        let host = || if self.is_on_all_addresses() { "localhost" } else { &self.host };
+        self.advertised.clone().unwrap_or_else(|| (host().into(), self.port))
+    }
+
+    /// Whether it listens on all addresses of the machine.
+    #[must_use]
+    pub fn is_on_all_addresses(&self) -> bool {
+        ["", "0.0.0.0", "::", "[::]"].contains(&&*self.host)
+    }
 }

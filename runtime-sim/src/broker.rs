@@ -7,7 +7,7 @@ use grete_core::event::Event;
 use grete_core::group::GroupSettings;
 use grete_core::ids::{NodeId, ShardId};
 use grete_core::log::{LogConfig, LogStoreConfig};
-use grete_core::node::{Listener, NodeConfig};
+use grete_core::node::{Listener, ListenerRole, NodeConfig};
 use grete_core::shard::{Shard, ShardConfig};
 use grete_core::time::{Instant, Now};
 use std::collections::VecDeque;
@@ -41,7 +41,13 @@ pub fn node_config(dirs: u16) -> NodeConfig {
     NodeConfig {
         node_id: NodeId(1),
         rack: None,
-        listeners: vec![Listener { name: "PLAINTEXT".into(), advertised: None, port: 9092 }],
+        listeners: vec![Listener {
+            name: "PLAINTEXT".into(),
+            role: ListenerRole::Broker,
+            host: "localhost".into(),
+            advertised: None,
+            port: 9092,
+        }],
         log_dirs: (0..dirs).map(|dir| format!("/simulated/{dir}")).collect(),
         metadata_dir_apart: false,
         cluster_id: None,

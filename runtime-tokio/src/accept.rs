@@ -3,6 +3,7 @@
 use crate::admission::Connections;
 use crate::shard::ToShard;
 use grete_core::ids::{ConnectionId, ListenerIndex};
+use grete_core::node::ListenerRole;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub struct Bind {
     pub host: String,
     /// The port; 0 for any that is free.
     pub port: u16,
+    /// Whose listener it is.
+    pub role: ListenerRole,
 }
 
 /// Opens the sockets of one listener. `localhost` means both loopback addresses, and the first socket's port counts for

@@ -8,7 +8,7 @@ use crate::jobs::Jobs;
 use crate::shard::{FromShard, Start, ToShard};
 use grete_core::event::FoundFiles;
 use grete_core::ids::{ListenerIndex, LogDirIndex, ShardId};
-use grete_core::node::NodeConfig;
+use grete_core::node::{ListenerRole, NodeConfig};
 use grete_core::rng::Seed;
 use grete_core::shard::ShardConfig;
 use std::net::{SocketAddr, TcpListener};
@@ -89,7 +89,7 @@ async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: std::t
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| refused("a signal handler", &error))?;
     let connections = Connections::new(settings.connections.clone())
         .map_err(|error| Fatal(format!("max.connections.per.ip.overrides: {error}")))?;
-    let addresses: Vec<SocketAddr> = sockets.iter().flatten().filter_map(|socket| socket.local_addr().ok()).collect();
+    let addresses = [ListenerRole::Broker, ListenerRole::Controller].map(|role| addresses(&settings, &sockets, role));
     let (shards, mut reports) = start_shards(&settings, &sockets)?;
     let ready = await_all(&mut reports, shards.len(), |report| matches!(report, FromShard::Ready));
     tokio::select! {
@@ -219,10 +219,19 @@ fn open_files_max() -> usize {
     usize::try_from(current / 2).unwrap_or(usize::MAX).min(32_768)
 }
 
-fn banner(settings: &Settings, addresses: &[SocketAddr], took: Duration) {
-    let first = addresses.first().map_or(9092, SocketAddr::port);
-    let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+/// Where the listeners of a role listen.
+fn addresses(settings: &Settings, sockets: &[Vec<TcpListener>], role: ListenerRole) -> Vec<SocketAddr> {
+    let of_role = settings.binds.iter().zip(sockets).filter(|(bind, _)| bind.role == role);
+    of_role.flat_map(|(_, sockets)| sockets).filter_map(|socket| socket.local_addr().ok()).collect()
+}
+
+fn banner(settings: &Settings, [brokers, controllers]: &[Vec<SocketAddr>; 2], took: Duration) {
+    let first = brokers.first().map_or(9092, SocketAddr::port);
+    let told = |addresses: &[SocketAddr]| addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" and ");
     let dirs: Vec<String> = settings.log_dirs.iter().map(|dir| dir.display().to_string()).collect();
-    tracing::info!("serving on {} with data in {} ({took:.0?} to start)", addresses.join(" and "), dirs.join(", "));
+    tracing::info!("serving on {} with data in {} ({took:.0?} to start)", told(brokers), dirs.join(", "));
+    if !controllers.is_empty() {
+        tracing::info!("the controller answers on {}", told(controllers));
+    }
     tracing::info!("try: kcat -b localhost:{first} -L");
 }

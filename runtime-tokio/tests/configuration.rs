@@ -5,9 +5,14 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+/// What Kafka's distribution and its container image start with.
 const STOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/stock.properties");
+const IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/image.properties");
+/// Metadata, version 0, of all topics.
+const METADATA: [u8; 18] = [0, 0, 0, 14, 0, 3, 0, 0, 0, 0, 0, 8, 0xff, 0xff, 0, 0, 0, 0];
 /// How long an answer may take, on a busy machine.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 
@@ -27,6 +32,8 @@ struct Broker {
     process: Child,
     directory: PathBuf,
     address: SocketAddr,
+    /// What it has said so far, and goes on to say.
+    said: Receiver<String>,
 }
 
 impl Broker {
@@ -51,8 +58,16 @@ impl Broker {
         });
         let address = address.unwrap_or_else(|| panic!("it does not serve:\n{said}"));
         // The pipe must not fill up.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, directory, address }
+        let (tell, said) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(tell.send(line))));
+        Self { process, directory, address, said }
+    }
+
+    /// Where its controller answers.
+    fn controller(&self) -> SocketAddr {
+        let lines = std::iter::from_fn(|| self.said.recv_timeout(ANSWER_MAX).ok());
+        let address = lines.filter(|line| line.contains("the controller answers on "));
+        address.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).next().expect("it says where")
     }
 
     fn connect(&self) -> TcpStream {
@@ -82,10 +97,29 @@ fn ask(stream: &mut TcpStream) -> Option<i16> {
 }
 
 #[test]
-fn kafkas_stock_file_starts_a_broker() {
-    let listeners = "listeners=PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0";
-    let broker = Broker::start(&["--config", STOCK, "--set", listeners]);
-    assert_eq!(ask(&mut broker.connect()), Some(0));
+fn kafkas_own_files_start_a_broker() {
+    for file in [STOCK, IMAGE] {
+        let listeners = "listeners=PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0";
+        let broker = Broker::start(&["--config", file, "--set", listeners]);
+        assert_eq!(ask(&mut broker.connect()), Some(0));
+        let mut controller = TcpStream::connect(broker.controller()).expect("it listens");
+        controller.set_read_timeout(Some(ANSWER_MAX)).expect("a timeout");
+        assert_eq!(ask(&mut controller), Some(0));
+        // Brokers answer that, controllers do not.
+        controller.write_all(&METADATA).expect("sent");
+        assert_eq!(controller.read(&mut [0]).ok(), Some(0), "it is closed");
+    }
+}
+
+#[test]
+fn the_broker_is_the_one_to_try_wherever_its_listener_stands() {
+    let listeners = "listeners=CONTROLLER://127.0.0.1:0,PLAINTEXT://127.0.0.1:0";
+    let broker = Broker::start(&["--set", listeners]);
+    let controller = broker.controller();
+    assert_ne!(broker.address, controller);
+    let mut stream = broker.connect();
+    stream.write_all(&METADATA).expect("sent");
+    assert!(stream.read_exact(&mut [0; 4]).is_ok(), "Metadata is answered");
 }
 
 #[test]

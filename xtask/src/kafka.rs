@@ -21,7 +21,14 @@ const FEATURES_OFF: [&str; 4] = ["group.version", "share.version", "streams.vers
 pub(crate) struct Server {
     process: Child,
     directory: PathBuf,
-    port: u16,
+    ports: Ports,
+}
+
+/// Where a server listens.
+#[derive(Clone, Copy)]
+struct Ports {
+    broker: u16,
+    controller: u16,
 }
 
 impl Server {
@@ -29,7 +36,7 @@ impl Server {
     /// every node here has.
     pub(crate) fn start_kafka(purpose: &str, properties: &str) -> Result<Server, String> {
         let libraries = install()?;
-        let (directory, port) = prepare(&format!("{purpose}-kafka"), properties)?;
+        let (directory, ports) = prepare(&format!("{purpose}-kafka"), properties)?;
         let properties = directory.join("server.properties");
         let java = || {
             let mut java = Command::new("java");
@@ -52,20 +59,25 @@ impl Server {
         }
         let mut command = java();
         command.arg("kafka.Kafka").arg(&properties);
-        Server::start(command, directory, port)
+        Server::start(command, directory, ports)
     }
 
     /// Starts one node of Grete with the same settings.
     pub(crate) fn start_grete(purpose: &str, binary: &Path, properties: &str) -> Result<Server, String> {
-        let (directory, port) = prepare(&format!("{purpose}-grete"), properties)?;
+        let (directory, ports) = prepare(&format!("{purpose}-grete"), properties)?;
         let mut command = Command::new(binary);
         command.arg("--config").arg(directory.join("server.properties"));
-        Server::start(command, directory, port)
+        Server::start(command, directory, ports)
     }
 
     /// Where clients connect: `127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.ports.broker)
+    }
+
+    /// Where its controller is reached.
+    pub(crate) fn controller_address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.controller)
     }
 
     /// What the process holds in memory, in KiB; the most that it ever held with `VmHWM`, what it holds now with `VmRSS`.
@@ -77,14 +89,14 @@ impl Server {
         number.ok_or_else(|| format!("{path} has no {which}"))
     }
 
-    fn start(mut command: Command, directory: PathBuf, port: u16) -> Result<Server, String> {
+    fn start(mut command: Command, directory: PathBuf, ports: Ports) -> Result<Server, String> {
         let log = directory.join("out.log");
         let file = std::fs::File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let errors = file.try_clone().map_err(|error| error.to_string())?;
         command.stdin(Stdio::null()).stdout(file).stderr(errors);
         let process =
             command.spawn().map_err(|error| format!("{}: {error}", command.get_program().to_string_lossy()))?;
-        let mut server = Server { process, directory, port };
+        let mut server = Server { process, directory, ports };
         let start = Instant::now();
         while start.elapsed() < START {
             if TcpStream::connect(server.address()).is_ok() {
@@ -104,7 +116,7 @@ impl Server {
 /// `cargo xtask kafka`
 pub(crate) fn run_until_end_of_input() -> Result<(), String> {
     let server = Server::start_kafka("by-hand", SHORT_LIVED_TOPICS)?;
-    println!("{}", server.address());
+    println!("{} {}", server.address(), server.controller_address());
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).map_err(|error| error.to_string())?;
     Ok(())
 }
@@ -120,16 +132,16 @@ impl Drop for Server {
 /// Small index files that are deleted soon let thousands of topics come and go within the limit of open files.
 pub(crate) const SHORT_LIVED_TOPICS: &str = "log.index.size.max.bytes=65536\nlog.segment.delete.delay.ms=1000\n";
 
-/// A directory with the properties of a node, and the port that it will listen on.
-fn prepare(name: &str, more: &str) -> Result<(PathBuf, u16), String> {
+/// A directory with the properties of a node, and the ports that it will listen on.
+fn prepare(name: &str, more: &str) -> Result<(PathBuf, Ports), String> {
     let directory = std::env::temp_dir().join(format!("grete-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    let (port, controller) = (free_port()?, free_port()?);
+    let (broker, controller) = (free_port()?, free_port()?);
     let data = directory.join("data");
     let properties = format!(
         "process.roles=broker,controller\n\
          node.id=1\n\
-         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+         listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}\n\
          controller.listener.names=CONTROLLER\n\
          controller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
          log.dirs={}\n\
@@ -144,7 +156,7 @@ fn prepare(name: &str, more: &str) -> Result<(PathBuf, u16), String> {
         data.display()
     );
     write(&directory.join("server.properties"), &properties)?;
-    Ok((directory, port))
+    Ok((directory, Ports { broker, controller }))
 }
 
 /// A port of the loopback interface that nobody listens on.

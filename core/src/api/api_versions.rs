@@ -1,23 +1,25 @@
-//! ApiVersions: what this broker speaks (KIP-35, KIP-511), and the cluster's features (KIP-584).
+//! ApiVersions: what this listener speaks (KIP-35, KIP-511), and the cluster's features (KIP-584).
 
 use super::front::{Front, Next, Refusal, Request, encode};
-use super::{Begun, Gather, TABLE};
-use grete_protocol::ErrorCode;
+use super::table::served_on;
+use super::{Begun, Gather};
+use crate::node::ListenerRole;
 use grete_protocol::messages::api_versions_request::ApiVersionsRequest;
 use grete_protocol::messages::api_versions_response::{ApiVersion, ApiVersionsResponse};
 use grete_protocol::wire::Message;
+use grete_protocol::{ApiKey, ErrorCode};
 
 /// The first version whose clients can read of a feature that it begins at level 0 (KIP-1022).
 const FEATURES_FROM_ZERO: i16 = 4;
 
 /// Answers an ApiVersions.
 pub(crate) fn begin(front: &mut Front<'_>, mut request: Request) -> Begun {
-    if !ApiVersionsRequest::VERSIONS.contains(request.version) || request.version > table_max() {
+    if !ApiVersionsRequest::VERSIONS.contains(request.version) || request.version > newest(front.role()) {
         // KIP-511: in version 0, with the versions of this API alone, so that the client can ask again.
         request.version = 0;
         let response = ApiVersionsResponse {
             error_code: ErrorCode::UnsupportedVersion.code(),
-            api_keys: TABLE.iter().filter(|api| api.key == request.api).map(entry).collect(),
+            api_keys: served_on(front.role()).filter(|api| api.key == request.api).map(entry).collect(),
             ..Default::default()
         };
         return answer(&request, &response);
@@ -27,7 +29,8 @@ pub(crate) fn begin(front: &mut Front<'_>, mut request: Request) -> Begun {
         let response = ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
         return answer(&request, &response);
     }
-    let mut response = ApiVersionsResponse { api_keys: TABLE.iter().map(entry).collect(), ..Default::default() };
+    let mut response =
+        ApiVersionsResponse { api_keys: served_on(front.role()).map(entry).collect(), ..Default::default() };
     front.image.features.describe(&mut response, 1);
     response.supported_features.retain(|feature| is_told(request.version, feature.min_version));
     answer(&request, &response)
@@ -37,8 +40,8 @@ fn is_told(version: i16, feature_min: i16) -> bool {
     version >= FEATURES_FROM_ZERO || feature_min > 0
 }
 
-fn table_max() -> i16 {
-    super::table::find(grete_protocol::ApiKey::ApiVersions).map_or(0, |api| api.versions.max)
+fn newest(role: ListenerRole) -> i16 {
+    super::table::find(ApiKey::ApiVersions, role).map_or(0, |api| api.versions.max)
 }
 
 fn entry(api: &super::Api) -> ApiVersion {

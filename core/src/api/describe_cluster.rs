@@ -4,34 +4,59 @@ use super::Begun;
 use super::front::{Front, Next, Request, encode};
 use super::metadata::{CLUSTER_OPERATIONS, OPERATIONS_UNASKED};
 use crate::metadata::BrokerImage;
+use crate::node::ListenerRole;
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use grete_protocol::ErrorCode;
 use grete_protocol::messages::describe_cluster_request::DescribeClusterRequest;
 use grete_protocol::messages::describe_cluster_response::{DescribeClusterBroker, DescribeClusterResponse};
 use grete_protocol::wire::{BrokerId, Message};
 
-/// The endpoints that a broker tells of: those of brokers.
+/// The kinds of endpoints, by Kafka's numbers: a broker's listener tells of those of brokers, a controller's of those of
+/// controllers.
 const BROKERS: i8 = 1;
-/// Those of controllers, which only a controller's listener tells.
 const CONTROLLERS: i8 = 2;
 
 /// Answers a DescribeCluster.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
     let body = DescribeClusterRequest::decode(&mut request.decoder(), request.version)?;
+    let is_controller = front.role() == ListenerRole::Controller;
+    let (own, other) = if is_controller { ("CONTROLLER", "BROKER") } else { ("BROKER", "CONTROLLER") };
+    // Version 0 knows neither kinds of endpoints nor errors of them: it always asks for brokers.
+    let of_kinds = |error| if request.version == 0 { ErrorCode::InvalidRequest } else { error };
     let response = match body.endpoint_type {
-        BROKERS => describe(front, &body),
-        CONTROLLERS => refused(
-            ErrorCode::MismatchedEndpointType,
-            "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER".into(),
+        BROKERS if !is_controller => describe_brokers(front, &body),
+        CONTROLLERS if is_controller => describe_controllers(front, &body),
+        BROKERS | CONTROLLERS => refused(
+            of_kinds(ErrorCode::MismatchedEndpointType),
+            format!("The request was sent to an endpoint of type {own}, but we wanted an endpoint of type {other}"),
         ),
-        other => refused(ErrorCode::UnsupportedEndpointType, format!("Unsupported endpoint type {other}")),
+        unknown => {
+            refused(of_kinds(ErrorCode::UnsupportedEndpointType), format!("Unsupported endpoint type {unknown}"))
+        }
     };
     Ok((super::Gather::Answered, Next::Answer(encode(&request, &response)?)))
 }
 
-fn describe<'i>(front: &'i Front<'_>, body: &DescribeClusterRequest) -> DescribeClusterResponse<'i> {
+/// KIP-919: of a quorum of one, its leader.
+fn describe_controllers<'i>(front: &'i Front<'_>, body: &DescribeClusterRequest) -> DescribeClusterResponse<'i> {
+    let id = BrokerId(front.image.controller.0);
+    let (_, host, port) = front.controller_endpoint();
+    let controller = DescribeClusterBroker { broker_id: id, host, port: i32::from(port), ..Default::default() };
+    let asked = body.include_cluster_authorized_operations;
+    DescribeClusterResponse {
+        endpoint_type: CONTROLLERS,
+        cluster_id: Cow::Borrowed(&front.image.cluster_id),
+        controller_id: id,
+        brokers: vec![controller],
+        cluster_authorized_operations: if asked { CLUSTER_OPERATIONS } else { OPERATIONS_UNASKED },
+        ..Default::default()
+    }
+}
+
+fn describe_brokers<'i>(front: &'i Front<'_>, body: &DescribeClusterRequest) -> DescribeClusterResponse<'i> {
     let told = |broker: &'i BrokerImage| {
         let (host, port) = front.address_of(broker);
         DescribeClusterBroker {

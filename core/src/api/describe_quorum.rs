@@ -75,8 +75,7 @@ fn describe(front: &Front<'_>, version: i16) -> PartitionData<'static> {
 }
 
 fn nodes<'i>(front: &'i Front<'_>) -> Vec<Node<'i>> {
-    let Some(broker) = front.image.brokers.get(&front.image.controller) else { return Vec::new() };
-    let (host, port) = front.address_of(broker);
-    let listener = Listener { name: Cow::Borrowed("CONTROLLER"), host, port, ..Default::default() };
-    vec![Node { node_id: BrokerId(broker.id.0), listeners: vec![listener], ..Default::default() }]
+    let (name, host, port) = front.controller_endpoint();
+    let listener = Listener { name: Cow::Borrowed(name), host, port, ..Default::default() };
+    vec![Node { node_id: BrokerId(front.image.controller.0), listeners: vec![listener], ..Default::default() }]
 }

@@ -5,7 +5,7 @@ use crate::budget::Budget;
 use crate::fetch::SessionCache;
 use crate::ids::{ConnectionId, ListenerIndex, ShardId, Ticket};
 use crate::metadata::{BrokerImage, MetadataImage};
-use crate::node::NodeConfig;
+use crate::node::{CONTROLLER_LISTENER, ListenerRole, NodeConfig};
 use crate::rng::Seed;
 use crate::time::{Instant, Now};
 use alloc::borrow::Cow;
@@ -118,6 +118,31 @@ impl Front<'_> {
     pub(crate) fn call_again(&mut self, shard: ShardId, part: u32, call: Call) {
         let ticket = self.ticket(part);
         self.calls.push((shard, ticket, call));
+    }
+
+    /// Whose listener the client has come in by.
+    pub(crate) fn role(&self) -> ListenerRole {
+        self.node.role_of(self.client.listener)
+    }
+
+    /// Where this client reaches the controller, which is this node: on the listener that it has come in by, if that is the
+    /// controller's. A node without one answers for its controller where it answers as a broker.
+    pub(crate) fn controller_endpoint(&self) -> (&str, Cow<'_, str>, u16) {
+        let here = self.node.listeners.get(usize::from(self.client.listener.0));
+        let here = here.filter(|listener| listener.role == ListenerRole::Controller);
+        let reached = || Cow::Owned(self.client.local.ip().to_canonical().to_string());
+        let Some(listener) = here.or_else(|| self.node.listeners_of(ListenerRole::Controller).next()) else {
+            let broker = self.image.brokers.get(&self.node.node_id);
+            let (host, port) = broker.map_or_else(|| (reached(), self.client.local.port()), |at| self.address_of(at));
+            return (CONTROLLER_LISTENER, host, port);
+        };
+        let (host, port) = match &listener.advertised {
+            Some((host, port)) => (Cow::Borrowed(host.as_str()), *port),
+            None if here.is_some() => (reached(), self.client.local.port()),
+            None if listener.is_on_all_addresses() => (reached(), listener.port),
+            None => (Cow::Borrowed(listener.host.as_str()), listener.port),
+        };
+        (&listener.name, host, port)
     }
 
     /// Where this client reaches a broker. For the node that it is connected to, and where nothing is advertised, that is

@@ -28,12 +28,14 @@ mod produce;
 mod scatter;
 mod table;
 
-pub use table::{Api, Operation, Resource, TABLE};
+pub use table::{Api, On, Operation, Resource, TABLE};
 
+use crate::node::ListenerRole;
 use alloc::format;
 use alloc::string::String;
 use bytes::Bytes;
 use front::{Front, Next, Refusal, Request};
+use grete_protocol::ApiKey;
 use message::Reply;
 
 /// How a request begins.
@@ -57,16 +59,16 @@ pub(crate) enum Gather {
     Produce(produce::Gather),
 }
 
-/// Reads the header of a frame and finds its API.
+/// Reads the header of a frame that has come in by a listener of this role, and finds its API.
 ///
 /// # Errors
 /// Why the connection is to be closed: as in Kafka, a request that cannot be told from noise gets no answer.
-pub(crate) fn parse(frame: Bytes) -> Result<Request, String> {
+pub(crate) fn parse(frame: Bytes, role: ListenerRole) -> Result<Request, String> {
     let header = grete_protocol::frame::RequestHeader::decode(&frame).map_err(|error| format!("{error}"))?;
-    let api = table::find(header.api).ok_or_else(|| format!("{} is not served", header.api))?;
+    let api = table::find(header.api, role).ok_or_else(|| not_served(header.api, role))?;
     let is_served = api.versions.contains(header.version);
     // Only ApiVersions answers a version that is not served, so that clients can find one that is.
-    if !is_served && api.key != grete_protocol::ApiKey::ApiVersions {
+    if !is_served && api.key != ApiKey::ApiVersions {
         return Err(format!("{} version {} is not served", header.api, header.version));
     }
     Ok(Request {
@@ -81,8 +83,16 @@ pub(crate) fn parse(frame: Bytes) -> Result<Request, String> {
 
 /// Begins a request.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
-    let api = table::find(request.api).ok_or_else(|| Refusal::Close(format!("{} is not served", request.api)))?;
+    let role = front.role();
+    let api = table::find(request.api, role).ok_or_else(|| Refusal::Close(not_served(request.api, role)))?;
     (api.begin)(front, request)
+}
+
+fn not_served(api: ApiKey, role: ListenerRole) -> String {
+    match role {
+        ListenerRole::Broker => format!("{api} is not served"),
+        ListenerRole::Controller => format!("{api} is not served on the controller's listener"),
+    }
 }
 
 impl Gather {

@@ -11,7 +11,7 @@ use crate::event::{FoundDir, FoundFiles, IoOutput, IoResult};
 use crate::ids::{FileName, IoId, IoOwner, LeaderEpoch, LogDirIndex, Offset, ShardId, Ticket, TopicPartition};
 use crate::log::{LogConfig, ReadError, ReadTicket, Records};
 use crate::metadata::{Endpoint, Fold, MetadataImage};
-use crate::node::NodeConfig;
+use crate::node::{CONTROLLER_LISTENER, Listener, ListenerRole, NodeConfig};
 use crate::quorum::{
     Boot, BootOutcome, Booted, Directory, SnapshotReader, Snapshots, Stop, VoterSelf, bootstrap_records, leader_change,
     read_metadata_batch,
@@ -112,11 +112,7 @@ const IO_AFTER_BOOT: u64 = 1 << 32;
 
 impl Head {
     pub(super) fn boot(node: &NodeConfig, shards: u16, seed: Seed, now: Now, found: &FoundFiles) -> Self {
-        let endpoint = node.listeners.first().map(|listener| {
-            let (host, port) = listener.advertised.clone().unwrap_or_else(|| ("localhost".to_string(), listener.port));
-            (String::from("CONTROLLER"), host, port)
-        });
-        let endpoint = endpoint.unwrap_or_default();
+        let endpoint = controller_endpoint(node);
         let voter = VoterSelf { node: node.node_id.0, directory: Uuid::ZERO, endpoint: endpoint.clone() };
         let boot = Boot::new(node.node_id, endpoint, seed, now.wall, found, node.cluster_id.clone());
         Self {
@@ -326,7 +322,7 @@ impl Shard {
         let for_partitions = booted.directories.iter().skip(usize::from(self.node.metadata_dir_apart));
         let incarnation = Incarnation {
             id: Uuid(self.seed.uuid(Purpose::IncarnationId, b"", 0)),
-            endpoints: self.node.listeners.iter().map(endpoint).collect(),
+            endpoints: self.node.listeners_of(ListenerRole::Broker).map(endpoint).collect(),
             rack: self.node.rack.clone(),
             log_dirs: for_partitions.filter_map(|directory| directory.id.clone().ok()).collect(),
         };
@@ -564,7 +560,16 @@ fn replay(fold: &mut Fold, records: &Records) -> Result<(), String> {
 }
 
 /// A listener as the node registers it.
-fn endpoint(listener: &crate::node::Listener) -> Endpoint {
-    let (host, port) = listener.advertised.clone().unwrap_or_else(|| ("localhost".to_string(), listener.port));
+/// Where the controller is reached: listener, host and port. A node without a listener of the controller's answers for it
+/// on its first one, under the name that Kafka's controllers have theirs by.
+fn controller_endpoint(node: &NodeConfig) -> (String, String, u16) {
+    let own = node.listeners_of(ListenerRole::Controller).next();
+    let Some(listener) = own.or_else(|| node.listeners.first()) else { return Default::default() };
+    let (host, port) = listener.endpoint();
+    (own.map_or(CONTROLLER_LISTENER.into(), |own| own.name.clone()), host, port)
+}
+
+fn endpoint(listener: &Listener) -> Endpoint {
+    let (host, port) = listener.endpoint();
     Endpoint { name: listener.name.as_str().into(), host: host.into(), port, security_protocol: 0 }
 }

@@ -159,7 +159,7 @@ impl Shard {
             && let Some((sequence, frame)) = connection.pipeline.begin()
         {
             let closed = connection.closed;
-            match api::parse(frame) {
+            match api::parse(frame, self.node.role_of(connection.client.listener)) {
                 // Nobody is there to be shown records.
                 Ok(request) if request.holds_records() && closed => self.let_go(now, id, sequence, effects),
                 Ok(request) if request.holds_records() && !self.connections.has_room() => {

@@ -12,7 +12,7 @@ use crate::drive::Drive;
 use crate::node::NodeIndex;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use core::time::Duration;
-use grete_core::ids::ConnectionId;
+use grete_core::ids::{ConnectionId, ListenerIndex};
 use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use std::collections::VecDeque;
@@ -24,6 +24,7 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Client {
     node: NodeIndex,
+    listener: ListenerIndex,
     connection: ConnectionId,
     last_correlation: i32,
     /// Requests that will be answered, in the order sent: correlation id and the version of the answer's header.
@@ -46,13 +47,18 @@ pub enum CallError {
 impl Client {
     /// Connects to a node.
     pub fn connect(drive: &mut impl Drive, node: NodeIndex) -> Self {
-        let connection = drive.world().connect(node);
-        Self { node, connection, last_correlation: 0, in_flight: VecDeque::new() }
+        Self::connect_by(drive, node, ListenerIndex(0))
+    }
+
+    /// Connects to one of a node's listeners.
+    pub fn connect_by(drive: &mut impl Drive, node: NodeIndex, listener: ListenerIndex) -> Self {
+        let connection = drive.world().connect_by(node, listener);
+        Self { node, listener, connection, last_correlation: 0, in_flight: VecDeque::new() }
     }
 
     /// Connects anew to the same node; what was under way is forgotten.
     pub fn reconnect(&mut self, drive: &mut impl Drive) {
-        *self = Self { last_correlation: self.last_correlation, ..Self::connect(drive, self.node) };
+        *self = Self { last_correlation: self.last_correlation, ..Self::connect_by(drive, self.node, self.listener) };
     }
 
     /// The connection.

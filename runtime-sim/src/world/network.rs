@@ -14,9 +14,17 @@ const TO_NODE: u64 = 0;
 const TO_CLIENT: u64 = 1;
 const HAND_OVER: u64 = 2;
 
+/// How far the ports of a node's listeners are apart.
+const LISTENER_PORTS: u16 = 1000;
+
 impl<M: Machine> World<M> {
     /// Connects a client to a node. A node that does not serve refuses: the connection is closed from the start.
     pub fn connect(&mut self, node: NodeIndex) -> ConnectionId {
+        self.connect_by(node, ListenerIndex(0))
+    }
+
+    /// Connects a client to one of a node's listeners, as [`connect`](Self::connect) does to the first.
+    pub fn connect_by(&mut self, node: NodeIndex, listener: ListenerIndex) -> ConnectionId {
         self.connections_made += 1;
         let connection = ConnectionId(self.connections_made);
         let Self { nodes, now, .. } = self;
@@ -29,8 +37,9 @@ impl<M: Machine> World<M> {
             let incarnation = new.incarnation;
             // Ports of clients count up, so that two connections differ as they do in life.
             let client = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000 + (connection.0 % 20_000) as u16);
-            let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9092 + node.0 as u16);
-            let event = Event::Opened { connection, listener: ListenerIndex(0), peer: client, local };
+            let port = 9092 + node.0 as u16 + LISTENER_PORTS * listener.0;
+            let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+            let event = Event::Opened { connection, listener, peer: client, local };
             self.schedule(at, Occurrence::Deliver { node: node.0, incarnation, shard, event });
         } else {
             new.node_side = NodeSide::Closed;

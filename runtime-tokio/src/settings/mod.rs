@@ -15,7 +15,7 @@ use grete_core::ids::NodeId;
 use grete_core::log::LogStoreConfig;
 use grete_core::log::files::properties::Properties as PropertiesFile;
 use grete_core::metadata::topic_defaults;
-use grete_core::node::{Listener, NodeConfig};
+use grete_core::node::{CONTROLLER_LISTENER, Listener, ListenerRole, NodeConfig};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +24,8 @@ use std::sync::Arc;
 const OWN_DEFAULTS: [&str; 6] = ["broker.id", "grete.shards", "listeners", "log.dirs", "node.id", "process.roles"];
 /// The shards that a node has at most, where it has as many processors.
 const SHARDS_MAX: usize = 64;
+/// The security protocols, whose names listeners go by where they are mapped to none.
+const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
 /// For how long a fetch session is safe from newer ones that want its place, as in Kafka.
 const FETCH_SESSION_EVICTION_MS: u64 = 120_000;
 
@@ -288,13 +290,14 @@ impl Given {
 
     /// The listener that brokers would use among themselves is one that there is, by its name or by its protocol.
     fn check_between_brokers(&self, listeners: &[Listener]) -> Result<(), Fatal> {
+        let brokers = listeners.iter().filter(|listener| listener.role == ListenerRole::Broker);
         match (self.get("inter.broker.listener.name"), self.get("security.inter.broker.protocol")) {
             (Some(_), Some(_)) => Err(Fatal(
                 "inter.broker.listener.name and security.inter.broker.protocol say the same: only one may be set"
                     .into(),
             )),
-            (Some(name), None) if listeners.iter().all(|listener| listener.name != name) => {
-                Err(Fatal(format!("inter.broker.listener.name is {name}, which is none of the listeners")))
+            (Some(name), None) if brokers.clone().all(|listener| listener.name != name) => {
+                Err(Fatal(format!("inter.broker.listener.name is {name}, which is none of the broker's listeners")))
             }
             (None, Some(protocol)) if protocol != "PLAINTEXT" => {
                 Err(Fatal(format!("security.inter.broker.protocol is {protocol}: only PLAINTEXT is served yet")))
@@ -304,12 +307,14 @@ impl Given {
     }
 
     /// Everything that is spoken in the clear is spoken so on purpose: a listener of another protocol is refused.
-    fn check_protocol(&self, listener: &str) -> Result<(), Fatal> {
+    fn check_protocol(&self, listener: &str, role: ListenerRole) -> Result<(), Fatal> {
         let map = self.get("listener.security.protocol.map").unwrap_or_default();
         let mapped = map.split(',').filter_map(|entry| entry.trim().split_once(':'));
         let protocol = mapped.filter(|(name, _)| *name == listener).map(|(_, protocol)| protocol).next();
         match protocol.unwrap_or(listener) {
             "PLAINTEXT" => Ok(()),
+            // As in Kafka, the controller's listener speaks in the clear where no protocol is named for it.
+            name if protocol.is_none() && role == ListenerRole::Controller && !PROTOCOLS.contains(&name) => Ok(()),
             protocol => {
                 Err(Fatal(format!("the listener {listener} is to speak {protocol}: only PLAINTEXT is served yet")))
             }
@@ -318,24 +323,27 @@ impl Given {
 
     fn listeners(&self) -> Result<(Vec<Bind>, Vec<Listener>), Fatal> {
         let controllers: Vec<&str> =
-            self.get("controller.listener.names").unwrap_or("CONTROLLER").split(',').map(str::trim).collect();
+            self.get("controller.listener.names").unwrap_or(CONTROLLER_LISTENER).split(',').map(str::trim).collect();
         let advertised = self.get("advertised.listeners").unwrap_or_default();
         let mut binds = Vec::new();
         let mut listeners = Vec::new();
         for listener in self.value("listeners").unwrap_or_default().split(',') {
             let (name, host, port) = endpoint(listener)?;
-            if controllers.contains(&name.as_str()) {
-                continue;
-            }
-            self.check_protocol(&name)?;
+            let is_controllers = controllers.contains(&name.as_str());
+            let role = if is_controllers { ListenerRole::Controller } else { ListenerRole::Broker };
+            self.check_protocol(&name, role)?;
             let mut others = advertised.split(',').filter(|text| !text.trim().is_empty()).map(endpoint);
             let advertised = others.find_map(|other| match other {
                 Ok((of, host, port)) if of == name => Some(Ok((host, port))),
                 Ok(_) => None,
                 Err(error) => Some(Err(error)),
             });
-            binds.push(Bind { host, port });
-            listeners.push(Listener { name, advertised: advertised.transpose()?, port });
+            binds.push(Bind { host: host.clone(), port, role });
+            listeners.push(Listener { name, role, host, advertised: advertised.transpose()?, port });
+        }
+        if listeners.iter().all(|listener| listener.role == ListenerRole::Controller) {
+            let text = "there is none for clients: all of them are in controller.listener.names";
+            return Err(Fatal(format!("listeners is {}: {text}", self.value("listeners").unwrap_or_default())));
         }
         self.check_between_brokers(&listeners)?;
         Ok((binds, listeners))
@@ -389,6 +397,33 @@ mod tests {
         assert_eq!(dirs(&["log.dirs=/a,/b,/c"]), (paths(&["/a", "/b", "/c"]), false));
         assert_eq!(dirs(&["log.dirs=/a,/b,/c", "metadata.log.dir=/b"]), (paths(&["/b", "/a", "/c"]), false));
         assert_eq!(dirs(&["log.dirs=/a,/b", "metadata.log.dir=/m"]), (paths(&["/m", "/a", "/b"]), true));
+    }
+
+    #[test]
+    fn the_controllers_listeners_are_told_by_their_names() {
+        let roles = |pairs: &[&str]| -> Result<Vec<(String, ListenerRole)>, Fatal> {
+            let listeners = given(pairs)?.node.listeners;
+            Ok(listeners.into_iter().map(|listener| (listener.name, listener.role)).collect())
+        };
+        let both = "listeners=CONTROLLER://localhost:9093,PLAINTEXT://localhost:9092";
+        let (controller, broker) = (ListenerRole::Controller, ListenerRole::Broker);
+        let named = |name: &str, role| (name.to_string(), role);
+        assert_eq!(
+            roles(&[both]).expect("valid"),
+            [named("CONTROLLER", controller), named("PLAINTEXT", broker)],
+            "by Kafka's name where none is said"
+        );
+        let keys =
+            ["listeners=A://:1,B://:2", "controller.listener.names=B", "listener.security.protocol.map=A:PLAINTEXT"];
+        assert_eq!(roles(&keys).expect("valid"), [named("A", broker), named("B", controller)]);
+        let refused = |pairs: &[&str]| roles(pairs).err().map(|error| error.0).unwrap_or_default();
+        assert!(refused(&["listeners=CONTROLLER://:9093"]).contains("none for clients"));
+        assert!(
+            refused(&[both, "listener.security.protocol.map=CONTROLLER:SSL"]).contains("CONTROLLER is to speak SSL")
+        );
+        let tls = ["listeners=PLAINTEXT://:9092,SSL://:9093", "controller.listener.names=SSL"];
+        assert!(refused(&tls).contains("SSL is to speak SSL"));
+        assert!(refused(&[both, "inter.broker.listener.name=CONTROLLER"]).contains("none of the broker's"));
     }
 
     #[test]

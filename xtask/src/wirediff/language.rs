@@ -42,7 +42,7 @@ pub(super) struct Asking {
     /// `@N`: the version of header and body. None: that of the story if it is the API under test, else the newest.
     pub(super) version: Option<i16>,
     pub(super) body: Expression,
-    /// `on NAME`: the connection.
+    /// `on NAME`: the connection; one whose name begins with `controller` is to the controller's listener.
     pub(super) connection: String,
     /// `client EXPRESSION`: the client id of the header.
     pub(super) client: Option<Expression>,

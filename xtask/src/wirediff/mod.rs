@@ -27,7 +27,7 @@ use definitions::{Definitions, Versions};
 use language::Expression;
 use masks::Masks;
 use recording::Recording;
-use session::{Case, Served, Step};
+use session::{Addresses, Case, Served, Step};
 
 /// Cases that run at the same time against a server.
 const WORKERS: usize = 4;
@@ -41,12 +41,12 @@ pub(crate) struct Args {
     /// Run only the cases whose names start so: `produce`, `fetch/*@v12`
     #[arg(long)]
     only: Vec<String>,
-    /// A running Apache Kafka (HOST:PORT) instead of one that is started
-    #[arg(long)]
-    kafka: Option<String>,
-    /// A running Grete (HOST:PORT) instead of one that is started
-    #[arg(long)]
-    grete: Option<String>,
+    /// A running Apache Kafka instead of one that is started: where its broker is, and where its controller
+    #[arg(long, num_args = 2, value_names = ["HOST:PORT", "HOST:PORT"])]
+    kafka: Option<Vec<String>>,
+    /// A running Grete instead of one that is started: the same
+    #[arg(long, num_args = 2, value_names = ["HOST:PORT", "HOST:PORT"])]
+    grete: Option<Vec<String>>,
     /// The server to start; it gets its properties by `--config`
     #[arg(long, default_value = "target/debug/grete")]
     binary: PathBuf,
@@ -82,19 +82,19 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
     let mut started = Vec::new();
     let reference = match (&args.kafka, &recording) {
         (_, Some(_)) => None,
-        (Some(address), None) => Some(address.clone()),
+        (Some(given), None) => Some(addresses(given)?),
         (None, None) => {
             let server = kafka::Server::start_kafka("wirediff", kafka::SHORT_LIVED_TOPICS)?;
-            let address = server.address();
+            let both = running(&server);
             started.push(server);
-            Some(address)
+            Some(both)
         }
     };
     let served = match (&recording, &reference) {
         (Some(recording), _) => recording.served.clone(),
-        (None, Some(address)) => {
-            wait_until_ready(address, &definitions)?;
-            served_by(address, &definitions)?
+        (None, Some(server)) => {
+            wait_until_ready(&server.broker, &definitions)?;
+            served_by(&server.broker, &definitions)?
         }
         (None, None) => Served::new(),
     };
@@ -109,25 +109,25 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
     }
     let start = Instant::now();
     if args.show || args.record.is_some() {
-        let address = reference.ok_or("--show and --record ask Kafka: they do not go with --against")?;
-        let answers = play_all(&cases, &address, &definitions, &served, &masks);
+        let server = reference.ok_or("--show and --record ask Kafka: they do not go with --against")?;
+        let answers = play_all(&cases, &server, &definitions, &served, &masks);
         println!("{} cases in {:.1} s", cases.len(), start.elapsed().as_secs_f64());
         return report::keep_or_show(args, &cases, answers, served);
     }
 
     let subject = match &args.grete {
-        Some(address) => address.clone(),
+        Some(given) => addresses(given)?,
         None => {
             let server = kafka::Server::start_grete("wirediff", &root().join(&args.binary), kafka::SHORT_LIVED_TOPICS)?;
-            let address = server.address();
+            let both = running(&server);
             started.push(server);
-            address
+            both
         }
     };
-    wait_until_ready(&subject, &definitions)?;
+    wait_until_ready(&subject.broker, &definitions)?;
     let (expected, answers) = std::thread::scope(|scope| {
         let reference =
-            reference.as_ref().map(|address| scope.spawn(|| play_all(&cases, address, &definitions, &served, &masks)));
+            reference.as_ref().map(|server| scope.spawn(|| play_all(&cases, server, &definitions, &served, &masks)));
         let answers = play_all(&cases, &subject, &definitions, &served, &masks);
         let expected = match (reference, &mut recording) {
             (Some(thread), _) => thread.join().map_err(|_| "the reference's thread panicked".to_owned()),
@@ -138,6 +138,18 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
     })?;
     let seconds = start.elapsed().as_secs_f64();
     report::compare_all(args.print, &cases, &expected, &answers, &mut known, seconds)
+}
+
+fn running(server: &kafka::Server) -> Addresses {
+    Addresses { broker: server.address(), controller: server.controller_address() }
+}
+
+/// The addresses of a server that is given by the command line.
+fn addresses(given: &[String]) -> Result<Addresses, String> {
+    match given {
+        [broker, controller] => Ok(Addresses { broker: broker.clone(), controller: controller.clone() }),
+        _ => Err("a server has the address of a broker and that of a controller".to_owned()),
+    }
 }
 
 /// The root of the workspace.
@@ -228,7 +240,7 @@ fn choices(lists: &[(String, Vec<Expression>)]) -> Vec<Choice> {
 /// Plays all cases against one server, several at a time; the masked answers stand in the order of the cases.
 fn play_all(
     cases: &[Case],
-    address: &str,
+    server: &Addresses,
     definitions: &Definitions,
     served: &Served,
     masks: &Masks,
@@ -241,7 +253,7 @@ fn play_all(
                 while let Some((index, case)) =
                     Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|index| Some((index, cases.get(index)?)))
                 {
-                    let mut steps = session::play(case, address, definitions, served);
+                    let mut steps = session::play(case, server, definitions, served);
                     masks.apply(&case.name, &mut steps);
                     if let Ok(mut answers) = answers.lock() {
                         answers[index] = steps;

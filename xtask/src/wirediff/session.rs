@@ -42,6 +42,21 @@ pub(super) struct Step {
     pub(super) answer: Value,
 }
 
+/// Where a server is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Addresses {
+    pub(super) broker: String,
+    /// The controller's listener.
+    pub(super) controller: String,
+}
+
+impl Addresses {
+    /// Where a connection of this name leads: those whose name begins with `controller` to the controller's listener.
+    fn of(&self, connection: &str) -> &str {
+        if connection.starts_with("controller") { &self.controller } else { &self.broker }
+    }
+}
+
 /// What the names of a case start with: short, unique, and new in every run, so that a server can be used again and
 /// an order that depends on hashes of names does not pass for a fixed one.
 pub(super) fn prefix(case: &str) -> String {
@@ -54,10 +69,10 @@ pub(super) fn prefix(case: &str) -> String {
     format!("w{:010x}", hash >> 24)
 }
 
-pub(super) fn play(case: &Case, address: &str, definitions: &Definitions, served: &Served) -> Vec<Step> {
+pub(super) fn play(case: &Case, server: &Addresses, definitions: &Definitions, served: &Served) -> Vec<Step> {
     let mut session = Session {
         case,
-        address,
+        server,
         definitions,
         served,
         prefix: prefix(&case.name),
@@ -76,7 +91,7 @@ pub(super) fn play(case: &Case, address: &str, definitions: &Definitions, served
 
 struct Session<'a> {
     case: &'a Case,
-    address: &'a str,
+    server: &'a Addresses,
     definitions: &'a Definitions,
     served: &'a Served,
     prefix: String,
@@ -142,7 +157,7 @@ impl Session<'_> {
                 let value = self.evaluate(bytes)?;
                 let bytes = codec::bytes_of(&value)?;
                 let link = self.connections.entry(connection.clone()).or_default();
-                link.write(self.address, &bytes);
+                link.write(self.server.of(connection), &bytes);
                 let answer = match link.read_frame(Duration::from_millis(1_000)) {
                     Ok(frame) => codec::hex_value(&frame),
                     Err(end) => end.describe(),
@@ -221,7 +236,7 @@ impl Session<'_> {
     fn quietly(&mut self, name: &str, version: i16, body: &Value) -> Result<Value, String> {
         let api = self.definitions.api(name)?;
         let connection = self.connections.entry("(setup)".to_owned()).or_default();
-        connection.ask(self.address, api, version, body)
+        connection.ask(&self.server.broker, api, version, body)
     }
 
     fn version_of(&self, asking: &Asking) -> Result<i16, String> {
@@ -262,7 +277,7 @@ impl Session<'_> {
         let connection = self.connections.entry(asking.connection.clone()).or_default();
         connection.correlation_id += 1;
         let frame = frame(api, version, connection.correlation_id, &client, &body, &edits)?;
-        connection.write(self.address, &frame);
+        connection.write(self.server.of(&asking.connection), &frame);
         let waiting = (connection.correlation_id, asking.api.clone(), version, body, asking.mine.clone());
         connection.waiting.push(waiting);
         Ok(())

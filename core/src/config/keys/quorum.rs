@@ -33,7 +33,7 @@ pub(super) const KEYS: &[Key] = &[
         None,
         Rule::Any,
         ReadOnly,
-        "The listeners that are the controllers' own; clients do not use them.",
+        "The listeners that are the controller's own: they answer what controllers serve (--bootstrap-controller of Kafka's tools). CONTROLLER where it is not set.",
     ),
     ignored("controller.performance.always.log.threshold.ms", Long, Some("2000"), Rule::Min(0), ReadOnly).internal(),
     ignored("controller.performance.sample.period.ms", Long, Some("60000"), Rule::Min(100), ReadOnly).internal(),
