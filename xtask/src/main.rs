@@ -5,6 +5,7 @@ mod codegen;
 mod fuzz;
 mod interop;
 mod kafka;
+mod mutants;
 mod shell;
 mod test;
 mod tidy;
@@ -26,6 +27,7 @@ enum Task {
     Interop(interop::Arguments),
     Fuzz(fuzz::Arguments),
     Bench(bench::Arguments),
+    Mutants(mutants::Arguments),
     /// Runs every test
     Test,
     /// Checks the rules of the house that a machine can check
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Task::Interop(arguments) => interop::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Mutants(arguments) => mutants::run(&arguments),
         Task::Test => test::all(),
         Task::Tidy => tidy::run(),
     };

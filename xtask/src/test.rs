@@ -5,7 +5,7 @@ use std::time::Instant;
 
 /// What proptest draws its cases from where nothing else is asked for: a change is judged by the cases that the change before
 /// it passed. `.ci/nightly` tries others.
-const PROPTEST_SEED: &str = "4";
+pub(crate) const PROPTEST_SEED: &str = "4";
 
 /// Runs all tests: unit, scenario, property, simulation, and librdkafka against the real binary.
 ///
