@@ -18,24 +18,32 @@
 //! client   a client by another implementation of the protocol
 //! model    what was acknowledged, and what must hold of a broker that has booted again
 //! workload what clients do in a run, written down in the model
+//! script   the plan of a run, as data and as text
+//! actor    clients that behave as real client libraries do
+//! history  what clients did and what came of it
+//! checker  what must hold of a history: one file for each question
 //! power    power loss at every effect
 //! mutant   brokers that are wrong on purpose, for the checks to find
 //! trace    the story of a run, one line for each event
 //! ```
 
+pub mod actor;
 pub mod broker;
+pub mod checker;
 pub mod client;
 pub mod clock;
 mod digest;
 pub mod disk;
 pub mod draw;
 pub mod drive;
+pub mod history;
 pub mod machine;
 pub mod model;
 pub mod mutant;
 mod net;
 pub mod node;
 pub mod power;
+pub mod script;
 pub mod trace;
 pub mod workload;
 pub mod world;

@@ -27,6 +27,12 @@ impl<M: Machine> World<M> {
     pub fn connect_by(&mut self, node: NodeIndex, listener: ListenerIndex) -> ConnectionId {
         self.connections_made += 1;
         let connection = ConnectionId(self.connections_made);
+        self.connect_as(node, listener, connection);
+        connection
+    }
+
+    /// As [`connect_by`](Self::connect_by), by a connection that the caller names; the name was not used before.
+    pub fn connect_as(&mut self, node: NodeIndex, listener: ListenerIndex, connection: ConnectionId) {
         let Self { nodes, now, .. } = self;
         let state = &nodes[node.0];
         let shard = ShardId(((connection.0 - 1) % u64::from(state.shard_count)) as u16);
@@ -45,8 +51,7 @@ impl<M: Machine> World<M> {
             new.node_side = NodeSide::Closed;
             new.client_closed = true;
         }
-        self.connections.insert(connection, new);
-        connection
+        assert!(self.connections.insert(connection, new).is_none(), "a connection has a name of its own");
     }
 
     /// Sends bytes from the client, as they are.
