@@ -3,6 +3,17 @@
 //! The seed makes a script, and the script is what runs: everything that is decided before a run stands in it. What is
 //! decided during one (delays, which of the unsynced survives) is drawn by the seed that stands in it, each by its own
 //! address. So a line can be taken out and the others mean what they meant.
+//!
+//! `docs/scripts.md` is the grammar of the text. `script.to_string()` writes it and `text.parse::<Script>()` reads it.
+
+mod read;
+#[cfg(test)]
+mod tests;
+mod text;
+mod words;
+
+pub use read::ScriptError;
+pub use text::Told;
 
 use crate::clock::WorldTime;
 use crate::disk::{OpKind, Profile};
