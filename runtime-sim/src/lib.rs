@@ -22,6 +22,7 @@
 //! actor    clients that behave as real client libraries do
 //! history  what clients did and what came of it
 //! checker  what must hold of a history: one file for each question
+//! run      the execution of a script: clients, faults, rest and what came of it
 //! power    power loss at every effect
 //! mutant   brokers that are wrong on purpose, for the checks to find
 //! trace    the story of a run, one line for each event
@@ -43,6 +44,7 @@ pub mod mutant;
 mod net;
 pub mod node;
 pub mod power;
+pub mod run;
 pub mod script;
 pub mod trace;
 pub mod workload;

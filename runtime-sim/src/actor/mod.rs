@@ -12,6 +12,10 @@
 //! 3. Each timer that was set comes once; an actor passes over those that it has no more use for.
 //! 4. Every operation that an actor was given begins in the history, and ends there or stays under way for ever.
 
+pub mod producer;
+pub mod wire;
+
+use crate::checker::Violation;
 use crate::clock::WorldTime;
 use crate::history::{ClientIndex, History, OperationId, Outcome, What};
 use crate::node::NodeIndex;
@@ -72,13 +76,17 @@ pub struct Context<'a> {
     pub history: &'a mut History,
     /// The number of nodes; the first is where an actor connects to begin with.
     pub nodes: usize,
+    /// Since when nothing goes wrong any more, and all nodes serve.
+    pub calm_since: Option<WorldTime>,
     pub(crate) commands: &'a mut Vec<Command>,
     /// Counts the connections of this client: names them, whatever other clients do.
     pub(crate) connections: &'a mut u64,
+    /// What clients have seen that no broker may do.
+    pub(crate) violations: &'a mut Vec<Violation>,
 }
 
 impl Context<'_> {
-    /// Connects to a node. Where it does not serve, [`Input::Lost`] comes at once.
+    /// Connects to a node. Where it does not serve, [`Input::Lost`] comes after the time of a way.
     pub fn connect(&mut self, node: NodeIndex) -> ConnectionId {
         *self.connections += 1;
         let connection = ConnectionId((self.client.0 as u64 + 1) << 32 | *self.connections);
@@ -98,7 +106,12 @@ impl Context<'_> {
 
     /// Sets a timer.
     pub fn timer(&mut self, after: Duration, token: TimerToken) {
-        self.commands.push(Command::Timer(self.now.after(after), token));
+        self.timer_at(self.now.after(after), token);
+    }
+
+    /// Sets a timer for a moment.
+    pub fn timer_at(&mut self, at: WorldTime, token: TimerToken) {
+        self.commands.push(Command::Timer(at, token));
     }
 
     /// An operation begins.
@@ -109,6 +122,12 @@ impl Context<'_> {
     /// An operation ends.
     pub fn end(&mut self, id: OperationId, outcome: Outcome) {
         self.history.end(id, self.now, outcome);
+    }
+
+    /// Says that the broker has broken a promise of that name: `what` tells it in one line.
+    pub fn accuse(&mut self, checker: &'static str, what: String) {
+        let client = Some(self.client);
+        self.violations.push(Violation { checker, what, operations: Vec::new(), partition: None, client });
     }
 
     /// Writes down what takes no time.

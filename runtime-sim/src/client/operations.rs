@@ -2,6 +2,7 @@
 
 use super::{CallError, Client};
 use crate::drive::Drive;
+use crate::history::TopicPartition;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
@@ -14,7 +15,7 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::{
     BrokerId, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, FetchRequest, FindCoordinatorRequest,
     GroupId, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, MetadataResponse, OffsetCommitRequest,
-    OffsetFetchRequest, ProduceRequest, ProduceResponse, TopicName,
+    OffsetFetchRequest, OffsetFetchResponse, ProduceRequest, ProduceResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::{
@@ -22,6 +23,7 @@ use kafka_protocol::records::{
     TimestampType,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The version of Produce in which [`produce`] speaks: the last one that names topics.
 pub const PRODUCE_VERSION: i16 = 12;
@@ -32,7 +34,7 @@ const DELETE_RECORDS_VERSION: i16 = 2;
 const LIST_OFFSETS_VERSION: i16 = 7;
 const METADATA_VERSION: i16 = 12;
 pub(super) const OFFSET_COMMIT_VERSION: i16 = 9;
-const OFFSET_FETCH_VERSION: i16 = 9;
+pub(crate) const OFFSET_FETCH_VERSION: i16 = 9;
 const FIND_COORDINATOR_VERSION: i16 = 4;
 const INIT_PRODUCER_ID_VERSION: i16 = 4;
 
@@ -358,6 +360,44 @@ pub fn committed(
     Ok((answer.committed_offset >= 0).then_some(answer.committed_offset))
 }
 
+/// All offsets that a group has committed.
+///
+/// # Errors
+/// The code of the group or a partition, or why there is no answer.
+pub fn all_committed(
+    drive: &mut impl Drive,
+    client: &mut Client,
+    group: &str,
+) -> Result<BTreeMap<TopicPartition, i64>, CallError> {
+    find_coordinator(drive, client, group)?;
+    let response = client.call(drive, &committed_request(group), OFFSET_FETCH_VERSION)?;
+    offsets_of(&response)
+}
+
+/// A question for all that a group has committed.
+pub(crate) fn committed_request(group: &str) -> OffsetFetchRequest {
+    let asked = OffsetFetchRequestGroup::default().with_group_id(GroupId(text(group))).with_topics(None);
+    OffsetFetchRequest::default().with_groups(vec![asked.with_member_epoch(-1)])
+}
+
+/// The offsets in the answer to [`committed_request`].
+pub(crate) fn offsets_of(response: &OffsetFetchResponse) -> Result<BTreeMap<TopicPartition, i64>, CallError> {
+    let group = response.groups.first().ok_or_else(|| wrong("no group"))?;
+    code(group.error_code)?;
+    let mut offsets = BTreeMap::new();
+    for topic in &group.topics {
+        let name: Arc<str> = topic.name.0.as_str().into();
+        for partition in &topic.partitions {
+            code(partition.error_code)?;
+            if partition.committed_offset >= 0 {
+                let of = TopicPartition { topic: Arc::clone(&name), partition: partition.partition_index };
+                offsets.insert(of, partition.committed_offset);
+            }
+        }
+    }
+    Ok(offsets)
+}
+
 /// Asks for the coordinator of a group, and so for the offsets topic where there is none.
 ///
 /// # Errors
@@ -386,10 +426,10 @@ pub(super) fn wrong(what: &str) -> CallError {
     CallError::Wrong(what.to_owned())
 }
 
-pub(super) fn topic_name(name: &str) -> TopicName {
+pub(crate) fn topic_name(name: &str) -> TopicName {
     TopicName(text(name))
 }
 
-pub(super) fn text(text: &str) -> StrBytes {
+pub(crate) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }

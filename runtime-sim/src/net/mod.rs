@@ -70,6 +70,8 @@ pub(crate) struct Connection {
     pub(crate) client_closed: bool,
     /// The client takes bytes from the network.
     pub(crate) client_reads: bool,
+    /// The client is told of what happens, and does not look by itself.
+    pub(crate) watched: bool,
 }
 
 /// One direction of a connection.
@@ -104,6 +106,7 @@ impl Connection {
             received: BytesMut::new(),
             client_closed: false,
             client_reads: true,
+            watched: false,
         }
     }
 

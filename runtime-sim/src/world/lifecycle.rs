@@ -103,7 +103,10 @@ impl<M: Machine> World<M> {
             Occurrence::Step { node: of, .. }
             | Occurrence::Deliver { node: of, .. }
             | Occurrence::Disk { node: of, .. } => *of != node,
-            Occurrence::ToNode { .. } | Occurrence::ToClient { .. } | Occurrence::HandOver { .. } => true,
+            Occurrence::ToNode { .. }
+            | Occurrence::ToClient { .. }
+            | Occurrence::HandOver { .. }
+            | Occurrence::ClientTimer { .. } => true,
         });
         self.break_connections(node);
     }

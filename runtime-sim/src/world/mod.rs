@@ -5,9 +5,12 @@
 //! effect, or lets one thing happen. Between any two steps the world may be copied, and the copy be treated worse than
 //! the original: that is how a power loss is tried at every effect.
 
+mod clients;
 mod effects;
 mod lifecycle;
 mod network;
+
+pub use clients::Happening;
 
 use crate::clock::{Clock, WorldTime};
 use crate::digest::Digest;
@@ -71,6 +74,8 @@ pub struct World<M: Machine> {
     nodes: Vec<Node<M>>,
     connections: BTreeMap<ConnectionId, Connection>,
     connections_made: u64,
+    /// What watched clients have experienced and their actors have not heard of yet.
+    happenings: VecDeque<Happening>,
     /// Counts what clients have received.
     deliveries: u64,
     effects: u64,
@@ -87,6 +92,7 @@ enum Occurrence {
     ToNode { connection: ConnectionId },
     ToClient { connection: ConnectionId },
     HandOver { connection: ConnectionId },
+    ClientTimer { client: usize, token: u64 },
 }
 
 #[derive(Clone, Debug)]
@@ -111,6 +117,7 @@ impl<M: Machine> World<M> {
             nodes: Vec::new(),
             connections: BTreeMap::new(),
             connections_made: 0,
+            happenings: VecDeque::new(),
             deliveries: 0,
             effects: 0,
             hash: seed.0,
@@ -271,6 +278,7 @@ impl<M: Machine> World<M> {
             Occurrence::ToNode { connection } => self.arrives_at_node(connection),
             Occurrence::ToClient { connection } => self.arrives_at_client(connection),
             Occurrence::HandOver { connection } => self.hand_over(connection),
+            Occurrence::ClientTimer { client, token } => self.happenings.push_back(Happening::Timer { client, token }),
         }
     }
 

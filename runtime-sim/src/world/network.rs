@@ -33,12 +33,23 @@ impl<M: Machine> World<M> {
 
     /// As [`connect_by`](Self::connect_by), by a connection that the caller names; the name was not used before.
     pub fn connect_as(&mut self, node: NodeIndex, listener: ListenerIndex, connection: ConnectionId) {
+        self.open_connection(node, listener, connection, false);
+    }
+
+    /// As [`connect_as`](Self::connect_as), for a client that is [told](World::next_happening) of what comes of it: also
+    /// that the node refuses.
+    pub fn connect_watched(&mut self, node: NodeIndex, connection: ConnectionId) {
+        self.open_connection(node, ListenerIndex(0), connection, true);
+    }
+
+    fn open_connection(&mut self, node: NodeIndex, listener: ListenerIndex, connection: ConnectionId, watched: bool) {
         let Self { nodes, now, .. } = self;
         let state = &nodes[node.0];
         let shard = ShardId(((connection.0 - 1) % u64::from(state.shard_count)) as u16);
         let mut new = Connection::new(node.0, state.incarnation, shard);
         let at = now.after_micros(self.network_delay(connection, TO_NODE, u64::MAX));
         new.to_node.last_arrival = at.0;
+        new.watched = watched;
         if self.nodes[node.0].state == NodeState::Serving {
             let incarnation = new.incarnation;
             // Ports of clients count up, so that two connections differ as they do in life.
@@ -49,9 +60,13 @@ impl<M: Machine> World<M> {
             self.schedule(at, Occurrence::Deliver { node: node.0, incarnation, shard, event });
         } else {
             new.node_side = NodeSide::Closed;
-            new.client_closed = true;
+            new.client_closed = !watched;
         }
+        let refused = new.node_side == NodeSide::Closed && watched;
         assert!(self.connections.insert(connection, new).is_none(), "a connection has a name of its own");
+        if refused {
+            self.push_to_client(connection, Chunk::Reset);
+        }
     }
 
     /// Sends bytes from the client, as they are.
@@ -72,6 +87,8 @@ impl<M: Machine> World<M> {
         self.push_to_node(connection, Chunk::End);
         if let Some(stream) = self.connections.get_mut(&connection) {
             stream.client_closed = true;
+            stream.watched = false;
+            self.forget_happenings(connection);
         }
     }
 
@@ -82,6 +99,7 @@ impl<M: Machine> World<M> {
             stream.received.clear();
             let pieces = stream.to_node.pieces;
             let at = self.now.after_micros(self.network_delay(connection, TO_NODE, pieces));
+            self.hand_to_watcher(connection);
             let Some(stream) = self.connections.get_mut(&connection) else { return };
             // It overtakes what was sent before.
             stream.to_node.chunks.clear();
@@ -94,6 +112,7 @@ impl<M: Machine> World<M> {
     pub fn set_reading(&mut self, connection: ConnectionId, reads: bool) {
         if let Some(stream) = self.connections.get_mut(&connection) {
             stream.client_reads = reads;
+            self.hand_to_watcher(connection);
             self.schedule(self.now, Occurrence::HandOver { connection });
         }
     }
@@ -275,6 +294,7 @@ impl<M: Machine> World<M> {
         }
         let more = !stream.outgoing.is_empty();
         self.deliveries += 1;
+        self.hand_to_watcher(connection);
         if more {
             self.schedule(self.now, Occurrence::HandOver { connection });
         }

@@ -1,0 +1,103 @@
+//! The clients of a run: which actor each is, and carrying out what actors do.
+
+use super::{Run, Unrunnable};
+use crate::actor::producer::Producer;
+use crate::actor::{Actor, Command, Context, Input, TimerToken};
+use crate::history::ClientIndex;
+use crate::machine::Machine;
+use crate::script::{ClientKind, ClientPlan};
+use crate::world::Happening;
+use grete_core::ids::ConnectionId;
+
+/// A client of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) actor: AnyActor,
+    /// Counts its connections.
+    pub(super) connections: u64,
+}
+
+/// An actor of any kind.
+#[derive(Clone, Debug)]
+pub(super) enum AnyActor {
+    Producer(Producer),
+}
+
+impl AnyActor {
+    fn as_actor(&mut self) -> &mut dyn Actor {
+        match self {
+            Self::Producer(actor) => actor,
+        }
+    }
+
+    pub(super) fn is_at_rest(&self) -> bool {
+        match self {
+            Self::Producer(actor) => actor.is_at_rest(),
+        }
+    }
+}
+
+impl Client {
+    pub(super) fn new(plan: &ClientPlan) -> Result<Self, Unrunnable> {
+        let actor = match &plan.kind {
+            ClientKind::Producer(plan) => AnyActor::Producer(Producer::new(plan.clone())),
+            ClientKind::Consumer(_) | ClientKind::Admin => {
+                return Err(Unrunnable(format!("{} is of a kind that is not simulated", plan.name)));
+            }
+        };
+        Ok(Self { actor, connections: 0 })
+    }
+}
+
+/// The client that made a connection: connections of clients are named by them.
+pub(super) const fn client_of(connection: ConnectionId) -> Option<ClientIndex> {
+    match connection.0 >> 32 {
+        0 => None,
+        client => Some(ClientIndex(client as usize - 1)),
+    }
+}
+
+impl<M: Machine> Run<M> {
+    /// Tells clients what happened to them in the last step.
+    pub(super) fn tell_clients(&mut self) {
+        while let Some(happening) = self.world.next_happening() {
+            match happening {
+                Happening::Frame(connection, frame) => self.input_of(connection, Input::Frame(connection, frame)),
+                Happening::Lost(connection) => self.input_of(connection, Input::Lost(connection)),
+                Happening::Timer { client, token } => self.input(ClientIndex(client), Input::Timer(TimerToken(token))),
+            }
+        }
+    }
+
+    fn input_of(&mut self, connection: ConnectionId, input: Input) {
+        if let Some(client) = client_of(connection) {
+            self.input(client, input);
+        }
+    }
+
+    /// Gives a client an input, and carries out what it does.
+    pub(super) fn input(&mut self, index: ClientIndex, input: Input) {
+        let Some(client) = self.clients.get_mut(index.0) else { return };
+        let mut commands = std::mem::take(&mut self.commands);
+        let mut context = Context {
+            client: index,
+            now: self.world.now(),
+            history: &mut self.history,
+            nodes: self.script.nodes.len(),
+            calm_since: self.calm_since,
+            commands: &mut commands,
+            connections: &mut client.connections,
+            violations: &mut self.violations,
+        };
+        client.actor.as_actor().on(input, &mut context);
+        for command in commands.drain(..) {
+            match command {
+                Command::Connect(node, connection) => self.world.connect_watched(node, connection),
+                Command::Send(connection, bytes) => self.world.send(connection, bytes),
+                Command::Disconnect(connection) => self.world.close(connection),
+                Command::Timer(at, token) => self.world.set_client_timer(at, index.0, token.0),
+            }
+        }
+        self.commands = commands;
+    }
+}

@@ -1,0 +1,203 @@
+//! The execution of a script: nodes, clients and faults at their times, then rest, and what came of it.
+//!
+//! Invariants:
+//! 1. A run is a function of its script: two of them are equal, event by event.
+//! 2. Between any two steps a run may be cloned; the clone goes on as the original does, or is treated worse.
+//! 3. Acts happen in the order of their times, at these or, where the nodes are not set up yet, right after that.
+
+mod clients;
+mod guard;
+mod phases;
+mod properties;
+
+pub use phases::{PROGRESS, value_of};
+pub use properties::keys;
+
+use crate::actor::{Command, Input};
+use crate::checker::{AtRest, Checker, Seen, Violation};
+use crate::clock::WorldTime;
+use crate::disk::DiskProfile;
+use crate::draw::WorldSeed;
+use crate::drive::Drive;
+use crate::history::History;
+use crate::machine::Machine;
+use crate::script::{Act, Script};
+use crate::world::{World, WorldProfile};
+use clients::Client;
+use grete_core::node::NodeConfig;
+use std::fmt;
+use std::sync::Arc;
+
+/// The checker that stands for the assertions of the broker's own code, and of the simulator's.
+pub const INVARIANT: &str = "invariant";
+
+/// Why a script cannot be run: it is wrong in itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrunnable(pub String);
+
+impl fmt::Display for Unrunnable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A script under way.
+#[derive(Clone)]
+pub struct Run<M: Machine> {
+    script: Arc<Script>,
+    world: World<M>,
+    clients: Vec<Client>,
+    history: History,
+    /// The next act of the script.
+    cursor: usize,
+    /// Since when nothing goes wrong any more and all nodes serve.
+    calm_since: Option<WorldTime>,
+    violations: Vec<Violation>,
+    /// Kept to be filled again.
+    commands: Vec<Command>,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The promise that was broken, where one was.
+    pub verdict: Option<Violation>,
+    /// The operations that took effect.
+    pub acknowledged: usize,
+    /// How much time has passed in the world.
+    pub time: WorldTime,
+    /// The hash of all that happened in the world: equal for equal runs.
+    pub hash: u64,
+    /// The effects that the shards had.
+    pub effects: u64,
+}
+
+/// A run that is over.
+pub struct Finished<M: Machine> {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What the auditor has read, where it came so far.
+    pub rest: Option<AtRest>,
+    /// The run as it was at its end.
+    pub run: Run<M>,
+}
+
+/// Runs a script to its end and checks what came of it. `configure` makes what the machines are configured with.
+///
+/// # Errors
+/// Where the script is wrong in itself.
+pub fn execute<M: Machine>(
+    script: &Arc<Script>,
+    configure: impl Fn(Arc<NodeConfig>) -> M::Config,
+    checkers: &[Checker],
+) -> Result<Finished<M>, Unrunnable> {
+    Ok(Run::new(script, configure)?.finish(checkers))
+}
+
+impl<M: Machine> Run<M> {
+    /// A run of which nothing has happened yet.
+    ///
+    /// # Errors
+    /// Where the script is wrong in itself.
+    pub fn new(script: &Arc<Script>, configure: impl Fn(Arc<NodeConfig>) -> M::Config) -> Result<Self, Unrunnable> {
+        if script.nodes.is_empty() {
+            return Err(Unrunnable("a run has at least one node".to_owned()));
+        }
+        let mut world = World::new(WorldSeed(script.seed), WorldProfile::default());
+        for (number, plan) in script.nodes.iter().enumerate() {
+            if plan.shards == 0 || plan.dirs == 0 {
+                return Err(Unrunnable(format!("n{number} has at least one shard and one log directory")));
+            }
+            let config = properties::config_of(number, plan)?;
+            world.add_node(configure(Arc::new(config)), plan.shards, plan.dirs, &DiskProfile::default());
+        }
+        let clients = script.clients.iter().map(Client::new).collect::<Result<_, _>>()?;
+        Ok(Self {
+            script: Arc::clone(script),
+            world,
+            clients,
+            history: History::default(),
+            cursor: 0,
+            calm_since: None,
+            violations: Vec::new(),
+            commands: Vec::new(),
+        })
+    }
+
+    /// Writes down what happens from now on.
+    pub fn trace_on(&mut self) {
+        self.world.trace_on();
+    }
+
+    /// Goes on to the end and checks what came of it. A panic on the way is a violation of [`INVARIANT`].
+    pub fn finish(mut self, checkers: &[Checker]) -> Finished<M> {
+        let mut rest = None;
+        let played = guard::guarded(|| {
+            self.play()?;
+            let read = self.audit()?;
+            let seen = Seen { history: &self.history, rest: &read };
+            let found = checkers.iter().find_map(|checker| (checker.check)(&seen));
+            rest = Some(read);
+            found.map_or(Ok(()), Err)
+        });
+        let verdict = match played {
+            Ok(result) => result.err(),
+            Err(what) => Some(Violation { what, ..violation(INVARIANT) }),
+        };
+        let outcome = Outcome {
+            // What a client saw comes before what follows from it.
+            verdict: self.violations.first().cloned().or(verdict),
+            acknowledged: self.history.acknowledged(),
+            time: self.world.now(),
+            hash: self.world.hash(),
+            effects: self.world.effects(),
+        };
+        Finished { outcome, rest, run: self }
+    }
+
+    /// Goes on to the moment at which all has come to rest.
+    fn play(&mut self) -> Result<(), Violation> {
+        self.set_up()?;
+        self.go_wrong();
+        self.come_to_rest()
+    }
+
+    /// What the clients did.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What is run.
+    #[must_use]
+    pub const fn script(&self) -> &Arc<Script> {
+        &self.script
+    }
+
+    /// The next act of the script happens.
+    fn act(&mut self) {
+        let script = Arc::clone(&self.script);
+        let Some((_, act)) = script.acts.get(self.cursor) else { return };
+        self.cursor += 1;
+        match act {
+            Act::Client(client, act) => self.input(*client, Input::Act(act.clone())),
+            Act::Fault(_) => {}
+        }
+    }
+}
+
+impl<M: Machine> Drive for Run<M> {
+    type Machine = M;
+
+    fn world(&mut self) -> &mut World<M> {
+        &mut self.world
+    }
+
+    fn advance(&mut self, limit: WorldTime) -> bool {
+        self.go_on(limit)
+    }
+}
+
+fn violation(checker: &'static str) -> Violation {
+    Violation { checker, what: String::new(), operations: Vec::new(), partition: None, client: None }
+}

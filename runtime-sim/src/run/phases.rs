@@ -1,0 +1,194 @@
+//! The phases of a run: setting up, faults, rest, and reading what is there.
+
+use super::Run;
+use crate::actor::Input;
+use crate::checker::{AtRest, LogAtRest, Violation};
+use crate::client::operations::{self, TopicShown};
+use crate::client::{CallError, Client as Caller, admin};
+use crate::clock::WorldTime;
+use crate::drive::Drive;
+use crate::history::{Answer, ClientIndex, Outcome, TopicPartition, Value, What};
+use crate::machine::Machine;
+use crate::node::{NodeIndex, NodeState};
+use bytes::Bytes;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The checker that demands that all comes to rest when nothing goes wrong any more.
+pub const PROGRESS: &str = "progress";
+
+/// How long the nodes have to serve at the beginning, where nothing is wrong.
+const BOOT: Duration = Duration::from_secs(30);
+
+/// The node that holds what is read at the end.
+const AUDITED: NodeIndex = NodeIndex(0);
+
+/// How often it is looked whether all has come to rest.
+const LOOK: Duration = Duration::from_millis(50);
+
+fn stuck(what: String) -> Violation {
+    Violation { checker: PROGRESS, what, operations: Vec::new(), partition: None, client: None }
+}
+
+impl<M: Machine> Run<M> {
+    /// The client that sets up and audits: it comes after those of the script.
+    fn auditor(&self) -> ClientIndex {
+        ClientIndex(self.script.clients.len())
+    }
+
+    /// Starts the nodes, creates the topics, and lets the clients begin.
+    pub(super) fn set_up(&mut self) -> Result<(), Violation> {
+        let script = Arc::clone(&self.script);
+        for node in (0..script.nodes.len()).map(NodeIndex) {
+            if !self.world.start_and_wait(node, BOOT) {
+                return Err(stuck(format!("n{} does not start: {:?}", node.0, self.world.state(node))));
+            }
+        }
+        let mut caller = Caller::connect(&mut self.world, AUDITED);
+        for topic in &script.topics {
+            let what = What::CreateTopic {
+                topic: Arc::clone(&topic.name),
+                partitions: topic.partitions,
+                configs: topic.configs.clone(),
+            };
+            let operation = self.history.begin(self.auditor(), self.world.now(), what);
+            let configs: Vec<(&str, &str)> = topic.configs.iter().map(|(key, value)| (&**key, &**value)).collect();
+            let created =
+                operations::create_topic(&mut self.world, &mut caller, &topic.name, topic.partitions, &configs);
+            if let Err(error) = created {
+                return Err(stuck(format!("{} cannot be created: {error:?}", topic.name)));
+            }
+            self.history.end(operation, self.world.now(), Outcome::Done(Answer::Nothing));
+        }
+        self.world.close(caller.connection());
+        (0..self.clients.len()).for_each(|client| self.input(ClientIndex(client), Input::Start));
+        Ok(())
+    }
+
+    /// Goes on to the end of all faults.
+    pub(super) fn go_wrong(&mut self) {
+        let heal_at = self.script.heal_at;
+        while self.advance(heal_at) {}
+    }
+
+    /// Waits until all has come to rest.
+    pub(super) fn come_to_rest(&mut self) -> Result<(), Violation> {
+        let limit = self.world.now().max(self.script.heal_at).after(self.script.rest_within);
+        loop {
+            let all_serve = self.nodes().all(|node| *self.world.state(node) == NodeState::Serving);
+            if all_serve && self.calm_since.is_none() {
+                self.calm_since = Some(self.world.now());
+            }
+            if all_serve && self.clients.iter().all(|client| client.actor.is_at_rest()) {
+                return Ok(());
+            }
+            if self.world.now() >= limit {
+                return Err(self.tell_unrest());
+            }
+            let next = self.world.now().after(LOOK).min(limit);
+            while self.advance(next) {}
+        }
+    }
+
+    fn tell_unrest(&self) -> Violation {
+        let within = self.script.rest_within;
+        let down = self.nodes().find(|node| *self.world.state(*node) != NodeState::Serving);
+        if let Some(node) = down {
+            let notice = self.world.notices(node).last().map_or("", |notice| notice.text.as_str());
+            return stuck(format!("n{} is {:?} after {within:?}: {notice}", node.0, self.world.state(node)));
+        }
+        let restless = self.clients.iter().position(|client| !client.actor.is_at_rest());
+        let client = restless.map(ClientIndex);
+        let name = client.map_or("", |client| &self.script.clients[client.0].name);
+        let operations = self.history.operations().iter().enumerate();
+        let under_way = operations
+            .filter(|(_, operation)| Some(operation.client) == client && operation.outcome == Outcome::UnderWay)
+            .map(|(at, _)| crate::history::OperationId(at));
+        let operations = under_way.take(3).collect();
+        let what = format!("{name} has not come to rest {within:?} after the last fault");
+        Violation { operations, client, ..stuck(what) }
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = NodeIndex> + use<M> {
+        (0..self.script.nodes.len()).map(NodeIndex)
+    }
+
+    /// Reads all that is there.
+    pub(super) fn audit(&mut self) -> Result<AtRest, Violation> {
+        self.world.check_invariants();
+        let mut caller = Caller::connect(self, AUDITED);
+        self.read_all(&mut caller).map_err(|error| stuck(format!("what is there cannot be read: {error:?}")))
+    }
+
+    fn read_all(&mut self, caller: &mut Caller) -> Result<AtRest, CallError> {
+        let mut rest = AtRest::default();
+        let topics: BTreeMap<String, TopicShown> = operations::topics(self, caller)?;
+        for (name, shown) in &topics {
+            let name: Arc<str> = name.as_str().into();
+            rest.topics.insert(Arc::clone(&name), (shown.id, shown.partitions as i32));
+            if name.starts_with("__") {
+                continue;
+            }
+            for partition in 0..shown.partitions as i32 {
+                let of = TopicPartition { topic: Arc::clone(&name), partition };
+                let log = self.read_log(caller, &of)?;
+                rest.logs.insert(of, log);
+            }
+            let configs = admin::topic_configs(self, caller, &name)?;
+            rest.configs.insert(name, configs.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
+        }
+        for group in self.groups() {
+            let committed = operations::all_committed(self, caller, &group)?;
+            rest.committed.insert(group, committed);
+        }
+        Ok(rest)
+    }
+
+    fn read_log(&mut self, caller: &mut Caller, of: &TopicPartition) -> Result<LogAtRest, CallError> {
+        let start = operations::list_offset(self, caller, &of.topic, of.partition, -2)?;
+        let end = operations::list_offset(self, caller, &of.topic, of.partition, -1)?;
+        let fetched = operations::fetch_all(self, caller, &of.topic, of.partition)?;
+        let records = fetched.records.iter().map(|(offset, value)| (*offset, value_of(value))).collect();
+        Ok(LogAtRest { start, end, records })
+    }
+
+    /// The groups that clients of this run have to do with.
+    fn groups(&self) -> BTreeSet<Arc<str>> {
+        self.history
+            .operations()
+            .iter()
+            .filter_map(|operation| match &operation.what {
+                What::Assign { group, .. }
+                | What::Revoke { group, .. }
+                | What::Commit { group, .. }
+                | What::Committed { group, .. }
+                | What::DeleteGroup { group } => Some(Arc::clone(group)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Lets the world go on; what happens to clients is told to them, and acts happen at their times.
+    pub(super) fn go_on(&mut self, limit: WorldTime) -> bool {
+        let act_at = self.script.acts.get(self.cursor).map(|(at, _)| *at);
+        let limit_here = act_at.map_or(limit, |at| at.min(limit));
+        if self.world.advance(limit_here) {
+            self.tell_clients();
+            return true;
+        }
+        if act_at.is_some_and(|at| at <= limit) {
+            self.act();
+            self.tell_clients();
+            return true;
+        }
+        false
+    }
+}
+
+/// What tells a record from all others; records that no client of a run has sent have none.
+#[must_use]
+pub fn value_of(bytes: &Bytes) -> Value {
+    let head = bytes.get(..8).and_then(|head| head.try_into().ok());
+    Value(head.map_or(u64::MAX, u64::from_be_bytes))
+}
