@@ -19,6 +19,7 @@
 //! model    what was acknowledged, and what must hold of a broker that has booted again
 //! workload what clients do in a run, written down in the model
 //! script   the plan of a run, as data and as text
+//! plan     scripts made from seeds
 //! actor    clients that behave as real client libraries do
 //! history  what clients did and what came of it
 //! checker  what must hold of a history: one file for each question
@@ -43,6 +44,7 @@ pub mod model;
 pub mod mutant;
 mod net;
 pub mod node;
+pub mod plan;
 pub mod power;
 pub mod run;
 pub mod script;
