@@ -1,6 +1,7 @@
 //! The clients of a run: which actor each is, and carrying out what actors do.
 
 use super::{Run, Unrunnable};
+use crate::actor::consumer::{Consumer, Library};
 use crate::actor::producer::Producer;
 use crate::actor::{Actor, Command, Context, Input, TimerToken};
 use crate::history::ClientIndex;
@@ -20,19 +21,22 @@ pub(super) struct Client {
 /// An actor of any kind.
 #[derive(Clone, Debug)]
 pub(super) enum AnyActor {
-    Producer(Producer),
+    Producer(Box<Producer>),
+    Consumer(Box<Consumer>),
 }
 
 impl AnyActor {
     fn as_actor(&mut self) -> &mut dyn Actor {
         match self {
-            Self::Producer(actor) => actor,
+            Self::Producer(actor) => &mut **actor,
+            Self::Consumer(actor) => &mut **actor,
         }
     }
 
     pub(super) fn is_at_rest(&self) -> bool {
         match self {
             Self::Producer(actor) => actor.is_at_rest(),
+            Self::Consumer(actor) => actor.is_at_rest(),
         }
     }
 }
@@ -40,8 +44,11 @@ impl AnyActor {
 impl Client {
     pub(super) fn new(plan: &ClientPlan) -> Result<Self, Unrunnable> {
         let actor = match &plan.kind {
-            ClientKind::Producer(plan) => AnyActor::Producer(Producer::new(plan.clone())),
-            ClientKind::Consumer(_) | ClientKind::Admin => {
+            ClientKind::Producer(plan) => AnyActor::Producer(Box::new(Producer::new(plan.clone()))),
+            ClientKind::Consumer(of) => {
+                AnyActor::Consumer(Box::new(Consumer::of(Library::of_client(&plan.name), of.clone())))
+            }
+            ClientKind::Admin => {
                 return Err(Unrunnable(format!("{} is of a kind that is not simulated", plan.name)));
             }
         };
