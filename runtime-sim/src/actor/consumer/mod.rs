@@ -11,6 +11,7 @@
 //! session      fetch sessions (KIP-227)
 //! batches      what a Fetch answer holds
 //! commits      offsets, from the application to the coordinator
+//! answers      answers and the lack of them, to who asked
 //! line, alarms connections and timers
 //! ```
 //!
@@ -27,6 +28,7 @@
 //! way stays so for ever.
 
 mod alarms;
+mod answers;
 mod assignor;
 mod batches;
 mod commits;
@@ -44,21 +46,16 @@ mod topics;
 pub use assignor::{Assignment, Members, Subscription, cooperative_sticky, range};
 pub use batches::SERVED_BYTES;
 
-use super::wire::{Answered, Taken};
 use super::{Actor, Context, Input, TimerToken};
-use crate::history::{OperationId, Outcome, TopicPartition};
+use crate::history::{OperationId, TopicPartition};
 use crate::node::NodeIndex;
 use crate::script::{ClientAct, ConsumerPlan};
 use alarms::{Alarm, Alarms, Retry};
-use bytes::Bytes;
+use answers::abandon;
 use commits::{Commits, Committing};
 use coordinator::Membership;
 use core::time::Duration;
 use fetcher::Fetcher;
-use kafka_protocol::messages::{
-    FetchRequest, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, ListOffsetsRequest,
-    MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, SyncGroupRequest,
-};
 use kafka_protocol::protocol::Request;
 use line::Line;
 use session::Wanted;
@@ -278,92 +275,6 @@ impl Consumer {
         }
     }
 
-    fn frame(&mut self, context: &mut Context<'_>, to: To, frame: Bytes) {
-        let understood = match self.line(to).take(context, frame) {
-            Taken::Ready => Some(()),
-            Taken::Answer(answered) => self.answer(context, answered),
-            Taken::Wrong => None,
-        };
-        if understood.is_none() {
-            // What such a broker says next cannot be trusted.
-            let asks = self.line(to).close(context);
-            return self.disconnected(context, to, asks);
-        }
-        self.alarms.succeed(if to == To::Broker { Retry::Broker } else { Retry::Coordinator });
-    }
-
-    /// Takes an answer; nothing where it cannot be understood.
-    fn answer(&mut self, context: &mut Context<'_>, answered: Answered<Ask>) -> Option<()> {
-        /// Decodes the response to what was asked; where it is none, what was asked has no answer.
-        macro_rules! take {
-            ($request:ty, $asked:pat, $response:pat => $take:expr) => {
-                match answered.decode::<$request>(context) {
-                    ($asked, Some($response)) => $take,
-                    (ask, _) => {
-                        self.unanswered(context, ask);
-                        return None;
-                    }
-                }
-            };
-        }
-        match &answered.asked {
-            Ask::Metadata(..) => {
-                take!(MetadataRequest, Ask::Metadata(names), response => self.take_metadata(context, response, &names))
-            }
-            Ask::FindCoordinator => {
-                take!(FindCoordinatorRequest, Ask::FindCoordinator, response => self.take_coordinator(context, &response))
-            }
-            Ask::Join => take!(JoinGroupRequest, Ask::Join, response => self.take_join(context, response)),
-            Ask::Sync(..) => {
-                take!(SyncGroupRequest, Ask::Sync(generation), response => self.take_sync(context, response, generation))
-            }
-            Ask::Heartbeat(..) => {
-                take!(HeartbeatRequest, Ask::Heartbeat(generation), response => self.take_heartbeat(context, response.error_code, generation))
-            }
-            Ask::Leave => take!(LeaveGroupRequest, Ask::Leave, _ => self.take_leave(context)),
-            Ask::Committed(..) => {
-                take!(OffsetFetchRequest, Ask::Committed(operation, partitions), response => self.take_committed(context, &response, operation, &partitions))
-            }
-            Ask::Offsets(..) => {
-                take!(ListOffsetsRequest, Ask::Offsets(asked), response => self.take_offsets(context, &response, asked))
-            }
-            Ask::Commit(..) => {
-                take!(OffsetCommitRequest, Ask::Commit(committing), response => self.take_commit(context, &response, committing))
-            }
-            Ask::Fetch(..) => {
-                take!(FetchRequest, Ask::Fetch(wanted), response => self.take_fetch(context, response, &wanted))
-            }
-        }
-        Some(())
-    }
-
-    /// A connection is gone.
-    fn disconnected(&mut self, context: &mut Context<'_>, to: To, asks: Vec<Ask>) {
-        match to {
-            To::Broker => self.alarms.back_off(context, Retry::Broker),
-            To::Coordinator => {
-                self.alarms.back_off(context, Retry::Coordinator);
-                self.coordinator_is_unknown();
-            }
-        }
-        asks.into_iter().for_each(|ask| self.unanswered(context, ask));
-    }
-
-    /// What was asked will not be answered.
-    fn unanswered(&mut self, context: &mut Context<'_>, ask: Ask) {
-        abandon(context, ask.clone());
-        match ask {
-            Ask::Metadata(_) => self.topics.unanswered(),
-            Ask::FindCoordinator | Ask::Join | Ask::Sync(_) | Ask::Heartbeat(_) | Ask::Leave => {
-                self.group_unanswered(context, &ask);
-            }
-            Ask::Committed(_, partitions) => self.fetcher.unasked(partitions.iter()),
-            Ask::Offsets(asked) => self.fetcher.unasked(asked.keys()),
-            Ask::Commit(committing) => self.committed(committing.then),
-            Ask::Fetch(_) => self.fetcher.unanswered(),
-        }
-    }
-
     /// Does what can be done.
     fn drive(&mut self, context: &mut Context<'_>) {
         if !matches!(self.life, Life::Running | Life::Leaving) {
@@ -419,19 +330,6 @@ impl Consumer {
     /// How long the application may go without a poll; also how long its group waits for it in a rebalance.
     fn poll_interval_max(&self) -> Duration {
         self.plan.session_timeout * 3
-    }
-}
-
-/// Nobody waits for an answer any more.
-fn abandon(context: &mut Context<'_>, ask: Ask) {
-    match ask {
-        Ask::Committed(operation, _) => context.end(operation, Outcome::Unknown),
-        Ask::Commit(committing) => context.end(committing.operation, Outcome::Unknown),
-        Ask::Offsets(asked) => {
-            asked.into_values().for_each(|(_, operation)| context.end(operation, Outcome::Unknown));
-        }
-        Ask::Metadata(_) | Ask::FindCoordinator | Ask::Join | Ask::Sync(_) => {}
-        Ask::Heartbeat(_) | Ask::Leave | Ask::Fetch(_) => {}
     }
 }
 

@@ -6,7 +6,7 @@ use crate::checker::Violation;
 use crate::clock::WorldTime;
 use crate::history::{ClientIndex, History, Operation, What};
 use crate::script::Assignor;
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use core::any::type_name;
 use grete_core::ids::ConnectionId;
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
@@ -17,8 +17,10 @@ use kafka_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
 };
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, FetchResponse, FindCoordinatorResponse, JoinGroupResponse,
-    ListOffsetsResponse, MetadataResponse, OffsetFetchResponse, RequestHeader, ResponseHeader, SyncGroupResponse,
+    ApiVersionsRequest, ApiVersionsResponse, FetchRequest, FetchResponse, FindCoordinatorRequest,
+    FindCoordinatorResponse, JoinGroupRequest, JoinGroupResponse, ListOffsetsRequest, ListOffsetsResponse,
+    MetadataRequest, MetadataResponse, OffsetFetchRequest, OffsetFetchResponse, RequestHeader, ResponseHeader,
+    SyncGroupRequest, SyncGroupResponse,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
 use std::collections::VecDeque;
