@@ -43,6 +43,13 @@ impl Clock {
         self.monotonic_at_boot = monotonic_at_boot;
     }
 
+    /// Lets the monotonic clock gain so much from now on: it goes on from what it shows.
+    pub(crate) fn set_drift(&mut self, at: WorldTime, per_million: i32) {
+        let shown = self.now(at).instant.0;
+        self.boot(at, shown);
+        self.drift_per_million = per_million;
+    }
+
     /// What the clocks show.
     #[must_use]
     pub fn now(&self, at: WorldTime) -> Now {

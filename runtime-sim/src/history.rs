@@ -93,7 +93,7 @@ pub enum What {
     Committed {
         /// The group.
         group: Arc<str>,
-        /// Of which partitions.
+        /// Of which partitions; of all where there are none.
         partitions: Vec<TopicPartition>,
     },
     /// The offset that belongs to a timestamp was asked for: -1 for the end, -2 for the start.

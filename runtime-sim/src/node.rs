@@ -1,13 +1,14 @@
 //! A node: its shards, its disks, its clocks.
 
 use crate::clock::{Clock, WorldTime};
-use crate::disk::Disk;
+use crate::disk::{Disk, OpKind};
 use crate::machine::{Boot, Machine};
 use grete_core::effect::{Effects, Notice};
 use grete_core::event::{Event, FoundDir, FoundFiles};
 use grete_core::ids::{LogDirIndex, ShardId};
 use grete_core::rng::Seed;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Names a node of a world: its place in the order in which the nodes were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +59,18 @@ pub(crate) struct Node<M: Machine> {
     pub(crate) paused_until: WorldTime,
     /// What the operator was told, over all incarnations.
     pub(crate) notices: Vec<Notice>,
+    /// The operations on its disks that somebody waits for.
+    pub(crate) watches: Vec<DiskWatch>,
+}
+
+/// Counts the operations of a kind that a node asks its disks for.
+#[derive(Clone, Debug)]
+pub(crate) struct DiskWatch {
+    pub(crate) number: u64,
+    pub(crate) op: OpKind,
+    pub(crate) path_contains: Arc<str>,
+    /// How many are still to come.
+    pub(crate) left: u64,
 }
 
 #[derive(Clone, Debug)]

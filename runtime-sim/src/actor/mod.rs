@@ -12,6 +12,7 @@
 //! 3. Each timer that was set comes once; an actor passes over those that it has no more use for.
 //! 4. Every operation that an actor was given begins in the history, and ends there or stays under way for ever.
 
+pub mod admin;
 pub mod consumer;
 pub mod producer;
 pub mod wire;

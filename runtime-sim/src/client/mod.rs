@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod groups;
 pub mod operations;
+pub(crate) mod requests;
 
 use crate::drive::Drive;
 use crate::node::NodeIndex;

@@ -1,21 +1,16 @@
 //! What tests ask of a broker, one function each, in one version of the protocol.
 
-use super::{CallError, Client};
+use super::{CallError, Client, requests};
 use crate::drive::Drive;
 use crate::history::TopicPartition;
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
-use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
-use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, FetchRequest, FindCoordinatorRequest,
-    GroupId, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, MetadataResponse, OffsetCommitRequest,
-    OffsetFetchRequest, OffsetFetchResponse, ProduceRequest, ProduceResponse, TopicName,
+    BrokerId, FetchRequest, GroupId, InitProducerIdRequest, OffsetCommitRequest, OffsetFetchRequest, ProduceRequest,
+    ProduceResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::{
@@ -23,19 +18,11 @@ use kafka_protocol::records::{
     TimestampType,
 };
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The version of Produce in which [`produce`] speaks: the last one that names topics.
 pub const PRODUCE_VERSION: i16 = 12;
 const FETCH_VERSION: i16 = 12;
-const CREATE_TOPICS_VERSION: i16 = 7;
-const DELETE_TOPICS_VERSION: i16 = 6;
-const DELETE_RECORDS_VERSION: i16 = 2;
-const LIST_OFFSETS_VERSION: i16 = 7;
-const METADATA_VERSION: i16 = 12;
 pub(super) const OFFSET_COMMIT_VERSION: i16 = 9;
-pub(crate) const OFFSET_FETCH_VERSION: i16 = 9;
-const FIND_COORDINATOR_VERSION: i16 = 4;
 const INIT_PRODUCER_ID_VERSION: i16 = 4;
 
 /// Who produces, where that is told: what makes a producer idempotent.
@@ -212,17 +199,8 @@ pub fn list_offset(
     partition: i32,
     timestamp: i64,
 ) -> Result<i64, CallError> {
-    let asked = ListOffsetsPartition::default()
-        .with_partition_index(partition)
-        .with_current_leader_epoch(-1)
-        .with_timestamp(timestamp);
-    let topic = ListOffsetsTopic::default().with_name(topic_name(topic)).with_partitions(vec![asked]);
-    let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
-    let response = client.call(drive, &request, LIST_OFFSETS_VERSION)?;
-    let answer = response.topics.first().and_then(|topic| topic.partitions.first());
-    let answer = answer.ok_or_else(|| wrong("no partition"))?;
-    code(answer.error_code)?;
-    Ok(answer.offset)
+    let request = requests::list_offsets(topic, partition, timestamp);
+    requests::listed(&client.call(drive, &request, requests::LIST_OFFSETS_VERSION)?)
 }
 
 /// Creates a topic and tells its id.
@@ -236,16 +214,8 @@ pub fn create_topic(
     partitions: i32,
     configs: &[(&str, &str)],
 ) -> Result<u128, CallError> {
-    let config = |&(name, value): &(&str, &str)| {
-        CreatableTopicConfig::default().with_name(text(name)).with_value(Some(text(value)))
-    };
-    let topic = CreatableTopic::default()
-        .with_name(topic_name(topic))
-        .with_num_partitions(partitions)
-        .with_replication_factor(1)
-        .with_configs(configs.iter().map(config).collect());
-    let request = CreateTopicsRequest::default().with_timeout_ms(30_000).with_topics(vec![topic]);
-    let response = client.call(drive, &request, CREATE_TOPICS_VERSION)?;
+    let request = requests::create_topic(topic, partitions, configs.iter().copied());
+    let response = client.call(drive, &request, requests::CREATE_TOPICS_VERSION)?;
     let answer = response.topics.first().ok_or_else(|| wrong("no topic"))?;
     code(answer.error_code)?;
     Ok(answer.topic_id.as_u128())
@@ -256,10 +226,8 @@ pub fn create_topic(
 /// # Errors
 /// The topic's code, or why there is no answer.
 pub fn delete_topic(drive: &mut impl Drive, client: &mut Client, topic: &str) -> Result<(), CallError> {
-    let topic = DeleteTopicState::default().with_name(Some(topic_name(topic)));
-    let request = DeleteTopicsRequest::default().with_timeout_ms(30_000).with_topics(vec![topic]);
-    let response = client.call(drive, &request, DELETE_TOPICS_VERSION)?;
-    code(response.responses.first().ok_or_else(|| wrong("no topic"))?.error_code)
+    let response = client.call(drive, &requests::delete_topic(topic), requests::DELETE_TOPICS_VERSION)?;
+    requests::topic_deleted(&response)
 }
 
 /// Deletes the records before an offset and tells where the log starts now.
@@ -273,14 +241,8 @@ pub fn delete_records(
     partition: i32,
     before: i64,
 ) -> Result<i64, CallError> {
-    let asked = DeleteRecordsPartition::default().with_partition_index(partition).with_offset(before);
-    let topic = DeleteRecordsTopic::default().with_name(topic_name(topic)).with_partitions(vec![asked]);
-    let request = DeleteRecordsRequest::default().with_timeout_ms(30_000).with_topics(vec![topic]);
-    let response = client.call(drive, &request, DELETE_RECORDS_VERSION)?;
-    let answer = response.topics.first().and_then(|topic| topic.partitions.first());
-    let answer = answer.ok_or_else(|| wrong("no partition"))?;
-    code(answer.error_code)?;
-    Ok(answer.low_watermark)
+    let request = requests::delete_records(topic, partition, before);
+    requests::records_deleted(&client.call(drive, &request, requests::DELETE_RECORDS_VERSION)?)
 }
 
 /// All topics by name, internal ones too.
@@ -288,15 +250,8 @@ pub fn delete_records(
 /// # Errors
 /// Why there is no answer.
 pub fn topics(drive: &mut impl Drive, client: &mut Client) -> Result<BTreeMap<String, TopicShown>, CallError> {
-    let request = MetadataRequest::default().with_topics(None).with_allow_auto_topic_creation(false);
-    let response: MetadataResponse = client.call(drive, &request, METADATA_VERSION)?;
-    let mut topics = BTreeMap::new();
-    for topic in response.topics {
-        code(topic.error_code)?;
-        let name = topic.name.map(|name| name.0.to_string()).unwrap_or_default();
-        topics.insert(name, TopicShown { id: topic.topic_id.as_u128(), partitions: topic.partitions.len() });
-    }
-    Ok(topics)
+    let response = client.call(drive, &requests::all_topics(), requests::METADATA_VERSION)?;
+    requests::topics_shown(response)
 }
 
 /// Commits an offset for a group without members.
@@ -351,7 +306,7 @@ pub fn committed(
         .with_member_epoch(-1)
         .with_topics(Some(vec![topic]));
     let request = OffsetFetchRequest::default().with_groups(vec![asked]);
-    let response = client.call(drive, &request, OFFSET_FETCH_VERSION)?;
+    let response = client.call(drive, &request, requests::OFFSET_FETCH_VERSION)?;
     let group = response.groups.first().ok_or_else(|| wrong("no group"))?;
     code(group.error_code)?;
     let answer = group.topics.first().and_then(|topic| topic.partitions.first());
@@ -370,32 +325,8 @@ pub fn all_committed(
     group: &str,
 ) -> Result<BTreeMap<TopicPartition, i64>, CallError> {
     find_coordinator(drive, client, group)?;
-    let response = client.call(drive, &committed_request(group), OFFSET_FETCH_VERSION)?;
-    offsets_of(&response)
-}
-
-/// A question for all that a group has committed.
-pub(crate) fn committed_request(group: &str) -> OffsetFetchRequest {
-    let asked = OffsetFetchRequestGroup::default().with_group_id(GroupId(text(group))).with_topics(None);
-    OffsetFetchRequest::default().with_groups(vec![asked.with_member_epoch(-1)])
-}
-
-/// The offsets in the answer to [`committed_request`].
-pub(crate) fn offsets_of(response: &OffsetFetchResponse) -> Result<BTreeMap<TopicPartition, i64>, CallError> {
-    let group = response.groups.first().ok_or_else(|| wrong("no group"))?;
-    code(group.error_code)?;
-    let mut offsets = BTreeMap::new();
-    for topic in &group.topics {
-        let name: Arc<str> = topic.name.0.as_str().into();
-        for partition in &topic.partitions {
-            code(partition.error_code)?;
-            if partition.committed_offset >= 0 {
-                let of = TopicPartition { topic: Arc::clone(&name), partition: partition.partition_index };
-                offsets.insert(of, partition.committed_offset);
-            }
-        }
-    }
-    Ok(offsets)
+    let response = client.call(drive, &requests::all_committed(group), requests::OFFSET_FETCH_VERSION)?;
+    requests::offsets_of(&response)
 }
 
 /// Asks for the coordinator of a group, and so for the offsets topic where there is none.
@@ -403,8 +334,7 @@ pub(crate) fn offsets_of(response: &OffsetFetchResponse) -> Result<BTreeMap<Topi
 /// # Errors
 /// Why there is no answer. That there is no coordinator yet is none.
 pub fn find_coordinator(drive: &mut impl Drive, client: &mut Client, group: &str) -> Result<(), CallError> {
-    let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![text(group)]);
-    client.call(drive, &request, FIND_COORDINATOR_VERSION).map(drop)
+    client.call(drive, &requests::find_coordinator(group), requests::FIND_COORDINATOR_VERSION).map(drop)
 }
 
 /// Asks for a producer id.
@@ -418,11 +348,11 @@ pub fn init_producer(drive: &mut impl Drive, client: &mut Client) -> Result<Prod
     Ok(Producer { id: response.producer_id.0, epoch: response.producer_epoch, sequence: 0 })
 }
 
-pub(super) fn code(code: i16) -> Result<(), CallError> {
+pub(crate) fn code(code: i16) -> Result<(), CallError> {
     if code == 0 { Ok(()) } else { Err(CallError::Code(code)) }
 }
 
-pub(super) fn wrong(what: &str) -> CallError {
+pub(crate) fn wrong(what: &str) -> CallError {
     CallError::Wrong(what.to_owned())
 }
 

@@ -16,6 +16,7 @@ pub struct FaultRule {
     pub when: When,
     /// What happens to them.
     pub fault: Fault,
+    name: u64,
     seen: u64,
     fired: u64,
 }
@@ -65,7 +66,18 @@ impl FaultRule {
     /// A rule about all operations of the kinds `ops` on paths that contain `path_contains`.
     #[must_use]
     pub fn new(ops: &[OpKind], path_contains: &str, when: When, fault: Fault) -> Self {
-        Self { ops: ops.to_vec(), path_contains: path_contains.into(), when, fault, seen: 0, fired: 0 }
+        Self { ops: ops.to_vec(), path_contains: path_contains.into(), when, fault, name: 0, seen: 0, fired: 0 }
+    }
+
+    /// The rule, by a name by which it can be ended.
+    #[must_use]
+    pub const fn named(mut self, name: u64) -> Self {
+        self.name = name;
+        self
+    }
+
+    pub(super) const fn name(&self) -> u64 {
+        self.name
     }
 
     /// How often it has struck. A fault that never fires tests nothing.

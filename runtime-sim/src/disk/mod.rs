@@ -218,17 +218,25 @@ impl Disk {
     /// Ends all faults. What was stuck runs now: each with the microseconds that it takes.
     pub(crate) fn heal(&mut self) -> Vec<(Ticket, u64)> {
         self.faults.clear();
+        self.free_stuck()
+    }
+
+    /// Ends the rules of that name: how often they have struck, and what runs now.
+    pub(crate) fn end_fault(&mut self, name: u64) -> (u64, Vec<(Ticket, u64)>) {
+        let fired = self.faults.iter().filter(|rule| rule.name() == name).map(FaultRule::fired).sum();
+        self.faults.retain(|rule| rule.name() != name);
+        let is_stuck = self.faults.iter().any(|rule| rule.fault == Fault::Stuck);
+        (fired, if is_stuck { Vec::new() } else { self.free_stuck() })
+    }
+
+    fn free_stuck(&mut self) -> Vec<(Ticket, u64)> {
         let stuck: Vec<Ticket> = self
             .queue
             .running()
             .filter(|(_, queued)| queued.delay_micros.is_none())
             .map(|(ticket, _)| ticket)
             .collect();
-        for ticket in &stuck {
-            if let Some(queued) = self.queue.get_mut(*ticket) {
-                queued.delay_micros = Some(0);
-            }
-        }
+        self.queue.free_stuck();
         stuck.into_iter().filter_map(|ticket| self.start(ticket)).collect()
     }
 

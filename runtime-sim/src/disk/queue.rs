@@ -83,8 +83,11 @@ impl IoQueue {
         self.queued.get(&ticket)
     }
 
-    pub(crate) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Queued> {
-        self.queued.get_mut(&ticket)
+    /// Operations that would never end do, whether they run or wait for others.
+    pub(crate) fn free_stuck(&mut self) {
+        self.queued.values_mut().for_each(|queued| {
+            queued.delay_micros.get_or_insert(0);
+        });
     }
 
     /// Takes out an operation that has run, and says which others may run now.

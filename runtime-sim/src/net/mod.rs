@@ -8,7 +8,7 @@ pub(crate) use framing::Inbound;
 
 use bytes::{Bytes, BytesMut};
 use framing::Framing;
-use grete_core::ids::ShardId;
+use grete_core::ids::{ListenerIndex, ShardId};
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
@@ -33,6 +33,8 @@ impl Default for NetworkProfile {
 /// A piece of a stream under way.
 #[derive(Clone, Debug)]
 pub(crate) enum Chunk {
+    /// The client asks for the connection.
+    Open,
     Bytes(Bytes),
     /// The sender has closed in order.
     End,
@@ -43,6 +45,8 @@ pub(crate) enum Chunk {
 /// How a node sees a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NodeSide {
+    /// The node has not heard of it yet.
+    Connecting,
     Open,
     /// To be closed when what was sent before has left.
     Closing,
@@ -52,6 +56,7 @@ pub(crate) enum NodeSide {
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(crate) node: usize,
+    pub(crate) listener: ListenerIndex,
     pub(crate) incarnation: u64,
     pub(crate) shard: ShardId,
     pub(crate) node_side: NodeSide,
@@ -72,6 +77,9 @@ pub(crate) struct Connection {
     pub(crate) client_reads: bool,
     /// The client is told of what happens, and does not look by itself.
     pub(crate) watched: bool,
+    /// The requests that a watched client has sent, and the responses that it was handed.
+    pub(crate) asked: u64,
+    pub(crate) answered: u64,
 }
 
 /// One direction of a connection.
@@ -82,6 +90,8 @@ pub(crate) struct Stream {
     pub(crate) last_arrival: u64,
     /// Counts the pieces: addresses the draws.
     pub(crate) pieces: u64,
+    /// Pieces that have arrived while nothing gets through.
+    pub(crate) held: u64,
 }
 
 impl Stream {
@@ -91,12 +101,13 @@ impl Stream {
 }
 
 impl Connection {
-    pub(crate) fn new(node: usize, incarnation: u64, shard: ShardId) -> Self {
+    pub(crate) fn new(node: usize, listener: ListenerIndex, incarnation: u64, shard: ShardId) -> Self {
         Self {
             node,
+            listener,
             incarnation,
             shard,
-            node_side: NodeSide::Open,
+            node_side: NodeSide::Connecting,
             paused: false,
             framing: Framing::default(),
             client_ended: false,
@@ -107,7 +118,14 @@ impl Connection {
             client_closed: false,
             client_reads: true,
             watched: false,
+            asked: 0,
+            answered: 0,
         }
+    }
+
+    /// Whether a watched client waits for a response.
+    pub(crate) fn owes(&self) -> bool {
+        self.asked > self.answered && self.node_side != NodeSide::Closed && !self.client_closed
     }
 
     /// Whether the network takes another send.
@@ -119,7 +137,7 @@ impl Connection {
     pub(crate) fn next_inbound(&mut self) -> Option<Inbound> {
         match self.node_side {
             NodeSide::Open if !self.paused => self.framing.next(),
-            NodeSide::Open | NodeSide::Closing | NodeSide::Closed => None,
+            NodeSide::Connecting | NodeSide::Open | NodeSide::Closing | NodeSide::Closed => None,
         }
     }
 

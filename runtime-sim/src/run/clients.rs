@@ -1,6 +1,7 @@
 //! The clients of a run: which actor each is, and carrying out what actors do.
 
-use super::{Run, Unrunnable};
+use super::Run;
+use crate::actor::admin::Admin;
 use crate::actor::consumer::{Consumer, Library};
 use crate::actor::producer::Producer;
 use crate::actor::{Actor, Command, Context, Input, TimerToken};
@@ -8,6 +9,7 @@ use crate::history::ClientIndex;
 use crate::machine::Machine;
 use crate::script::{ClientKind, ClientPlan};
 use crate::world::Happening;
+use crate::world::client_of;
 use grete_core::ids::ConnectionId;
 
 /// A client of a run.
@@ -23,6 +25,7 @@ pub(super) struct Client {
 pub(super) enum AnyActor {
     Producer(Box<Producer>),
     Consumer(Box<Consumer>),
+    Admin(Box<Admin>),
 }
 
 impl AnyActor {
@@ -30,6 +33,7 @@ impl AnyActor {
         match self {
             Self::Producer(actor) => &mut **actor,
             Self::Consumer(actor) => &mut **actor,
+            Self::Admin(actor) => &mut **actor,
         }
     }
 
@@ -37,30 +41,21 @@ impl AnyActor {
         match self {
             Self::Producer(actor) => actor.is_at_rest(),
             Self::Consumer(actor) => actor.is_at_rest(),
+            Self::Admin(actor) => actor.is_at_rest(),
         }
     }
 }
 
 impl Client {
-    pub(super) fn new(plan: &ClientPlan) -> Result<Self, Unrunnable> {
+    pub(super) fn new(plan: &ClientPlan) -> Self {
         let actor = match &plan.kind {
             ClientKind::Producer(plan) => AnyActor::Producer(Box::new(Producer::new(plan.clone()))),
             ClientKind::Consumer(of) => {
                 AnyActor::Consumer(Box::new(Consumer::of(Library::of_client(&plan.name), of.clone())))
             }
-            ClientKind::Admin => {
-                return Err(Unrunnable(format!("{} is of a kind that is not simulated", plan.name)));
-            }
+            ClientKind::Admin => AnyActor::Admin(Box::default()),
         };
-        Ok(Self { actor, connections: 0 })
-    }
-}
-
-/// The client that made a connection: connections of clients are named by them.
-pub(super) const fn client_of(connection: ConnectionId) -> Option<ClientIndex> {
-    match connection.0 >> 32 {
-        0 => None,
-        client => Some(ClientIndex(client as usize - 1)),
+        Self { actor, connections: 0 }
     }
 }
 
@@ -72,6 +67,8 @@ impl<M: Machine> Run<M> {
                 Happening::Frame(connection, frame) => self.input_of(connection, Input::Frame(connection, frame)),
                 Happening::Lost(connection) => self.input_of(connection, Input::Lost(connection)),
                 Happening::Timer { client, token } => self.input(ClientIndex(client), Input::Timer(TimerToken(token))),
+                Happening::Asked { node, watch } => self.watch_fired(node, watch),
+                Happening::Ended { node } => self.node_ended(node),
             }
         }
     }

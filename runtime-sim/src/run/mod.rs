@@ -6,10 +6,14 @@
 //! 3. Acts happen in the order of their times, at these or, where the nodes are not set up yet, right after that.
 
 mod clients;
+mod counters;
+mod faults;
 mod guard;
 mod phases;
 mod properties;
+mod sound;
 
+pub use counters::{Count, Counters, KINDS, Kind, kind_of, kind_of_act};
 pub use phases::{PROGRESS, value_of};
 pub use properties::keys;
 
@@ -24,6 +28,7 @@ use crate::machine::Machine;
 use crate::script::{Act, Script};
 use crate::world::{World, WorldProfile};
 use clients::Client;
+use faults::Faults;
 use grete_core::node::NodeConfig;
 use std::fmt;
 use std::sync::Arc;
@@ -48,11 +53,14 @@ pub struct Run<M: Machine> {
     world: World<M>,
     clients: Vec<Client>,
     history: History,
+    is_set_up: bool,
     /// The next act of the script.
     cursor: usize,
     /// Since when nothing goes wrong any more and all nodes serve.
     calm_since: Option<WorldTime>,
     violations: Vec<Violation>,
+    faults: Faults,
+    counters: Counters,
     /// Kept to be filled again.
     commands: Vec<Command>,
 }
@@ -70,6 +78,8 @@ pub struct Outcome {
     pub hash: u64,
     /// The effects that the shards had.
     pub effects: u64,
+    /// What went wrong.
+    pub counters: Counters,
 }
 
 /// A run that is over.
@@ -100,26 +110,24 @@ impl<M: Machine> Run<M> {
     /// # Errors
     /// Where the script is wrong in itself.
     pub fn new(script: &Arc<Script>, configure: impl Fn(Arc<NodeConfig>) -> M::Config) -> Result<Self, Unrunnable> {
-        if script.nodes.is_empty() {
-            return Err(Unrunnable("a run has at least one node".to_owned()));
-        }
+        sound::check(script)?;
         let mut world = World::new(WorldSeed(script.seed), WorldProfile::default());
         for (number, plan) in script.nodes.iter().enumerate() {
-            if plan.shards == 0 || plan.dirs == 0 {
-                return Err(Unrunnable(format!("n{number} has at least one shard and one log directory")));
-            }
             let config = properties::config_of(number, plan)?;
             world.add_node(configure(Arc::new(config)), plan.shards, plan.dirs, &DiskProfile::default());
         }
-        let clients = script.clients.iter().map(Client::new).collect::<Result<_, _>>()?;
+        let clients = script.clients.iter().map(Client::new).collect();
         Ok(Self {
             script: Arc::clone(script),
             world,
             clients,
             history: History::default(),
+            is_set_up: false,
             cursor: 0,
             calm_since: None,
             violations: Vec::new(),
+            faults: Faults::default(),
+            counters: Counters::default(),
             commands: Vec::new(),
         })
     }
@@ -144,6 +152,7 @@ impl<M: Machine> Run<M> {
             Ok(result) => result.err(),
             Err(what) => Some(Violation { what, ..violation(INVARIANT) }),
         };
+        self.count_clock_faults();
         let outcome = Outcome {
             // What a client saw comes before what follows from it.
             verdict: self.violations.first().cloned().or(verdict),
@@ -151,14 +160,28 @@ impl<M: Machine> Run<M> {
             time: self.world.now(),
             hash: self.world.hash(),
             effects: self.world.effects(),
+            counters: self.counters.clone(),
         };
         Finished { outcome, rest, run: self }
     }
 
+    /// Sets up, where that has not been done, and goes on to a moment, at most to the end of all faults.
+    ///
+    /// # Errors
+    /// Where the nodes cannot be set up.
+    pub fn play_until(&mut self, at: WorldTime) -> Result<(), Violation> {
+        if !std::mem::replace(&mut self.is_set_up, true) {
+            self.set_up()?;
+        }
+        let limit = at.min(self.script.heal_at);
+        while self.advance(limit) {}
+        Ok(())
+    }
+
     /// Goes on to the moment at which all has come to rest.
     fn play(&mut self) -> Result<(), Violation> {
-        self.set_up()?;
-        self.go_wrong();
+        self.play_until(self.script.heal_at)?;
+        self.heal();
         self.come_to_rest()
     }
 
@@ -180,8 +203,15 @@ impl<M: Machine> Run<M> {
         let Some((_, act)) = script.acts.get(self.cursor) else { return };
         self.cursor += 1;
         match act {
-            Act::Client(client, act) => self.input(*client, Input::Act(act.clone())),
-            Act::Fault(_) => {}
+            Act::Client(client, act) => {
+                if let Some(kind) = kind_of_act(act) {
+                    self.counters.begin(kind);
+                    let changed = self.clients.get(client.0).is_some_and(|client| !client.actor.is_at_rest());
+                    self.counters.change(kind, changed);
+                }
+                self.input(*client, Input::Act(act.clone()));
+            }
+            Act::Fault(fault) => self.begin_fault(fault),
         }
     }
 }

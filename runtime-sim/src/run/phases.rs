@@ -66,12 +66,6 @@ impl<M: Machine> Run<M> {
         Ok(())
     }
 
-    /// Goes on to the end of all faults.
-    pub(super) fn go_wrong(&mut self) {
-        let heal_at = self.script.heal_at;
-        while self.advance(heal_at) {}
-    }
-
     /// Waits until all has come to rest.
     pub(super) fn come_to_rest(&mut self) -> Result<(), Violation> {
         let limit = self.world.now().max(self.script.heal_at).after(self.script.rest_within);
@@ -172,17 +166,20 @@ impl<M: Machine> Run<M> {
     /// Lets the world go on; what happens to clients is told to them, and acts happen at their times.
     pub(super) fn go_on(&mut self, limit: WorldTime) -> bool {
         let act_at = self.script.acts.get(self.cursor).map(|(at, _)| *at);
-        let limit_here = act_at.map_or(limit, |at| at.min(limit));
-        if self.world.advance(limit_here) {
+        let due_at = self.faults.next_at();
+        let next_at = act_at.into_iter().chain(due_at).min();
+        if self.world.advance(next_at.map_or(limit, |at| at.min(limit))) {
             self.tell_clients();
             return true;
         }
-        if act_at.is_some_and(|at| at <= limit) {
-            self.act();
-            self.tell_clients();
-            return true;
+        let Some(next_at) = next_at.filter(|at| *at <= limit) else { return false };
+        // What ends comes before what begins.
+        match due_at == Some(next_at) {
+            true => self.next_due(),
+            false => self.act(),
         }
-        false
+        self.tell_clients();
+        true
     }
 }
 

@@ -1,4 +1,5 @@
-//! Clients that are told of what happens to them: whole responses, connections that are gone, and timers.
+//! What those are told of who drive the world: what happens to clients (whole responses, connections that are gone, timers), and
+//! to nodes.
 //!
 //! A client that drives the world itself looks at its connections; many of them are told instead, in the order of the
 //! agenda, so that nobody looks at all of them after each step.
@@ -6,10 +7,11 @@
 use super::{Occurrence, World};
 use crate::clock::WorldTime;
 use crate::machine::Machine;
+use crate::node::NodeIndex;
 use bytes::Bytes;
 use grete_core::ids::ConnectionId;
 
-/// What a client is told.
+/// What has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// A whole response has come, without its length field.
@@ -23,11 +25,22 @@ pub enum Happening {
         /// What it was set with.
         token: u64,
     },
+    /// A node has asked for the file operation that a [watch](World::watch_disk) waits for. Nothing has come of it yet.
+    Asked {
+        /// The node.
+        node: NodeIndex,
+        /// The number that the watch was set with.
+        watch: u64,
+    },
+    /// The process of a node is gone.
+    Ended {
+        /// The node.
+        node: NodeIndex,
+    },
 }
 
 impl<M: Machine> World<M> {
-    /// What happened next to a client that is told of it, where something has. After each step there is little of it, and
-    /// most often nothing.
+    /// What happened next, where something has. After each step there is little of it, and most often nothing.
     pub fn next_happening(&mut self) -> Option<Happening> {
         self.happenings.pop_front()
     }
@@ -45,6 +58,7 @@ impl<M: Machine> World<M> {
             return;
         }
         while let Some(frame) = stream.take_frame() {
+            stream.answered += 1;
             happenings.push_back(Happening::Frame(connection, frame));
         }
         if stream.client_closed {
@@ -57,7 +71,7 @@ impl<M: Machine> World<M> {
     pub(super) fn forget_happenings(&mut self, connection: ConnectionId) {
         self.happenings.retain(|happening| match happening {
             Happening::Frame(of, _) | Happening::Lost(of) => *of != connection,
-            Happening::Timer { .. } => true,
+            Happening::Timer { .. } | Happening::Asked { .. } | Happening::Ended { .. } => true,
         });
     }
 }

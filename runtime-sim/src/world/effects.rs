@@ -1,11 +1,11 @@
 //! Carrying out the effects of a shard, and running what it asked of its disks.
 
-use super::{Occurrence, PendingEffect, World};
+use super::{Happening, Occurrence, PendingEffect, World};
 use crate::digest::Digest;
-use crate::disk::{Ticket, Told};
+use crate::disk::{OpKind, Ticket, Told};
 use crate::draw::Stream;
 use crate::machine::Machine;
-use crate::node::{Ended, NodeState};
+use crate::node::{Ended, NodeIndex, NodeState};
 use crate::trace::tell_effect;
 use grete_core::effect::{Effect, IoOp, Job, ShardMessage};
 use grete_core::event::{Event, IoError, IoErrorKind};
@@ -47,6 +47,7 @@ impl<M: Machine> World<M> {
 
     fn submit(&mut self, node: usize, shard: ShardId, io: IoId, op: IoOp) {
         let dir = usize::from(op.file().dir.0);
+        self.look_at(node, &op);
         let incarnation = self.nodes[node].incarnation;
         match self.nodes[node].disks.get_mut(dir) {
             Some(disk) => {
@@ -59,6 +60,23 @@ impl<M: Machine> World<M> {
                 self.deliver(node, incarnation, shard, Event::Io { io, result: Err(error) });
             }
         }
+    }
+
+    /// Tells who waits for this operation.
+    fn look_at(&mut self, node: usize, op: &IoOp) {
+        let Self { nodes, happenings, .. } = self;
+        let watches = &mut nodes[node].watches;
+        if watches.is_empty() {
+            return;
+        }
+        let (kind, path) = (OpKind::of(op), &op.file().path);
+        watches.retain_mut(|watch| {
+            watch.left -= u64::from(watch.op == kind && path.contains(&*watch.path_contains));
+            if watch.left == 0 {
+                happenings.push_back(Happening::Asked { node: NodeIndex(node), watch: watch.number });
+            }
+            watch.left > 0
+        });
     }
 
     pub(super) fn start(&mut self, node: usize, dir: usize, started: impl IntoIterator<Item = (Ticket, u64)>) {

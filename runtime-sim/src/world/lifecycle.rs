@@ -1,15 +1,16 @@
 //! Starting nodes and ending them, kindly or not.
 
-use super::{Occurrence, World};
-use crate::disk::{FaultRule, Losses, Survival};
+use super::{Happening, Occurrence, World};
+use crate::disk::{FaultRule, Losses, OpKind, Survival};
 use crate::draw::Stream;
 use crate::drive::Drive;
 use crate::machine::Machine;
-use crate::node::{Ended, NodeIndex, NodeState};
+use crate::node::{DiskWatch, Ended, NodeIndex, NodeState};
 use core::time::Duration;
 use grete_core::event::Event;
 use grete_core::ids::ShardId;
 use grete_core::rng::Seed;
+use std::sync::Arc;
 
 impl<M: Machine> World<M> {
     /// Starts a node that is down, on what its disks hold.
@@ -83,6 +84,52 @@ impl<M: Machine> World<M> {
         self.nodes[node.0].paused_until = self.now.after(time);
     }
 
+    /// Lets a paused process run.
+    pub fn resume(&mut self, node: NodeIndex) {
+        self.nodes[node.0].paused_until = self.now;
+        self.wake_all(node.0);
+    }
+
+    /// The events that wait for a process to run.
+    #[must_use]
+    pub fn events_waiting(&self, node: NodeIndex) -> usize {
+        self.nodes[node.0].shards.iter().map(|slot| slot.queue.len()).sum()
+    }
+
+    /// Lets the monotonic clock of a node gain so many millionths from now on.
+    pub fn set_drift(&mut self, node: NodeIndex, per_million: i32) {
+        self.tell(&format!("n{} gains {per_million} millionths", node.0));
+        let now = self.now;
+        self.nodes[node.0].clock.set_drift(now, per_million);
+        self.wake_all(node.0);
+    }
+
+    fn wake_all(&mut self, node: usize) {
+        let incarnation = self.nodes[node].incarnation;
+        for shard in (0..self.nodes[node].shards.len() as u16).map(ShardId) {
+            self.wake_again(node, incarnation, shard);
+        }
+    }
+
+    /// Tells of it ([`Happening::Asked`]) when a node asks its disks for the `nth` operation of a kind from now on, counted
+    /// from 1, on paths that contain a text.
+    pub fn watch_disk(&mut self, node: NodeIndex, number: u64, op: OpKind, path_contains: &Arc<str>, nth: u64) {
+        let path_contains = Arc::clone(path_contains);
+        self.nodes[node.0].watches.push(DiskWatch { number, op, path_contains, left: nth.max(1) });
+    }
+
+    /// Forgets all that is waited for.
+    pub fn end_disk_watches(&mut self, node: NodeIndex) {
+        self.nodes[node.0].watches.clear();
+    }
+
+    /// Ends the rules of that name, and says how often they have struck. What was stuck by them goes on.
+    pub fn end_disk_fault(&mut self, node: NodeIndex, dir: usize, name: u64) -> u64 {
+        let (fired, started) = self.nodes[node.0].disks[dir].end_fault(name);
+        self.start(node.0, dir, started);
+        fired
+    }
+
     /// Adds a rule by which the operations on a log directory go wrong.
     pub fn add_disk_fault(&mut self, node: NodeIndex, dir: usize, rule: FaultRule) {
         self.nodes[node.0].disks[dir].add_fault(rule);
@@ -109,5 +156,6 @@ impl<M: Machine> World<M> {
             | Occurrence::ClientTimer { .. } => true,
         });
         self.break_connections(node);
+        self.happenings.push_back(Happening::Ended { node: NodeIndex(node) });
     }
 }

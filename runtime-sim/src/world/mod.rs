@@ -7,10 +7,12 @@
 
 mod clients;
 mod effects;
+mod interference;
 mod lifecycle;
 mod network;
 
 pub use clients::Happening;
+pub use interference::{Interference, InterferenceId, client_of};
 
 use crate::clock::{Clock, WorldTime};
 use crate::digest::Digest;
@@ -76,6 +78,9 @@ pub struct World<M: Machine> {
     connections_made: u64,
     /// What watched clients have experienced and their actors have not heard of yet.
     happenings: VecDeque<Happening>,
+    /// What goes wrong between clients and nodes.
+    interferences: Vec<Interference>,
+    interferences_begun: u64,
     /// Counts what clients have received.
     deliveries: u64,
     effects: u64,
@@ -118,6 +123,8 @@ impl<M: Machine> World<M> {
             connections: BTreeMap::new(),
             connections_made: 0,
             happenings: VecDeque::new(),
+            interferences: Vec::new(),
+            interferences_begun: 0,
             deliveries: 0,
             effects: 0,
             hash: seed.0,
@@ -140,6 +147,7 @@ impl<M: Machine> World<M> {
             shards: Vec::new(),
             paused_until: WorldTime::default(),
             notices: Vec::new(),
+            watches: Vec::new(),
         });
         NodeIndex(index)
     }

@@ -1,5 +1,6 @@
 //! Moving bytes between clients and nodes.
 
+use super::interference::Way;
 use super::{Occurrence, World};
 use crate::draw::{Stream, WorldSeed};
 use crate::machine::Machine;
@@ -43,39 +44,53 @@ impl<M: Machine> World<M> {
     }
 
     fn open_connection(&mut self, node: NodeIndex, listener: ListenerIndex, connection: ConnectionId, watched: bool) {
-        let Self { nodes, now, .. } = self;
-        let state = &nodes[node.0];
+        let state = &self.nodes[node.0];
         let shard = ShardId(((connection.0 - 1) % u64::from(state.shard_count)) as u16);
-        let mut new = Connection::new(node.0, state.incarnation, shard);
-        let at = now.after_micros(self.network_delay(connection, TO_NODE, u64::MAX));
+        let mut new = Connection::new(node.0, listener, state.incarnation, shard);
+        let delay = self.network_delay(connection, TO_NODE, u64::MAX) + self.extra_micros(connection, node.0);
+        let at = self.now.after_micros(delay);
         new.to_node.last_arrival = at.0;
         new.watched = watched;
-        if self.nodes[node.0].state == NodeState::Serving {
-            let incarnation = new.incarnation;
-            // Ports of clients count up, so that two connections differ as they do in life.
-            let client = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000 + (connection.0 % 20_000) as u16);
-            let port = 9092 + node.0 as u16 + LISTENER_PORTS * listener.0;
-            let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-            let event = Event::Opened { connection, listener, peer: client, local };
-            self.schedule(at, Occurrence::Deliver { node: node.0, incarnation, shard, event });
+        new.client_reads = !self.is_not_reading(connection, node.0);
+        if watched || state_serves(&self.nodes[node.0].state) {
+            new.to_node.chunks.push_back(Chunk::Open);
+            self.schedule(at, Occurrence::ToNode { connection });
         } else {
             new.node_side = NodeSide::Closed;
-            new.client_closed = !watched;
+            new.client_closed = true;
         }
-        let refused = new.node_side == NodeSide::Closed && watched;
         assert!(self.connections.insert(connection, new).is_none(), "a connection has a name of its own");
-        if refused {
-            self.push_to_client(connection, Chunk::Reset);
+    }
+
+    /// The node hears of a connection, and takes or refuses it.
+    fn opens_at_node(&mut self, connection: ConnectionId) {
+        let Some(stream) = self.connections.get_mut(&connection) else { return };
+        let node = &self.nodes[stream.node];
+        if stream.node_side != NodeSide::Connecting {
+            return;
         }
+        if !state_serves(&node.state) {
+            stream.node_side = NodeSide::Closed;
+            return self.push_to_client(connection, Chunk::Reset);
+        }
+        stream.node_side = NodeSide::Open;
+        stream.incarnation = node.incarnation;
+        let (node, incarnation, shard, listener) = (stream.node, stream.incarnation, stream.shard, stream.listener);
+        // Ports of clients count up, so that two connections differ as they do in life.
+        let peer = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000 + (connection.0 % 20_000) as u16);
+        let port = 9092 + node as u16 + LISTENER_PORTS * listener.0;
+        let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        self.deliver(node, incarnation, shard, Event::Opened { connection, listener, peer, local });
     }
 
     /// Sends bytes from the client, as they are.
     pub fn send(&mut self, connection: ConnectionId, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
-        let Some(stream) = self.connections.get(&connection) else { return };
+        let Some(stream) = self.connections.get_mut(&connection) else { return };
         if stream.client_closed || bytes.is_empty() {
             return;
         }
+        stream.asked += 1;
         let cause = [connection.0, TO_NODE, stream.to_node.pieces];
         for piece in self.split(bytes, &cause) {
             self.push_to_node(connection, Chunk::Bytes(piece));
@@ -147,7 +162,8 @@ impl<M: Machine> World<M> {
         if stream.client_closed {
             return;
         }
-        let delay = self.network_delay(connection, TO_NODE, stream.to_node.pieces);
+        let (pieces, node) = (stream.to_node.pieces, stream.node);
+        let delay = self.network_delay(connection, TO_NODE, pieces) + self.extra_micros(connection, node);
         let at = self.now.after_micros(delay);
         let Some(stream) = self.connections.get_mut(&connection) else { return };
         stream.to_node.pieces += 1;
@@ -159,7 +175,8 @@ impl<M: Machine> World<M> {
 
     fn push_to_client(&mut self, connection: ConnectionId, chunk: Chunk) {
         let Some(stream) = self.connections.get(&connection) else { return };
-        let delay = self.network_delay(connection, TO_CLIENT, stream.to_client.pieces);
+        let (pieces, node) = (stream.to_client.pieces, stream.node);
+        let delay = self.network_delay(connection, TO_CLIENT, pieces) + self.extra_micros(connection, node);
         let at = self.now.after_micros(delay);
         let Some(stream) = self.connections.get_mut(&connection) else { return };
         stream.to_client.pieces += 1;
@@ -171,11 +188,17 @@ impl<M: Machine> World<M> {
 
     pub(super) fn arrives_at_node(&mut self, connection: ConnectionId) {
         let Some(stream) = self.connections.get_mut(&connection) else { return };
+        let node = stream.node;
+        if self.is_cut(connection, node, Way::ToNode) {
+            return self.hold(connection, Way::ToNode);
+        }
+        let Some(stream) = self.connections.get_mut(&connection) else { return };
         let Some(chunk) = stream.to_node.chunks.pop_front() else { return };
         if stream.node_side == NodeSide::Closed {
             return;
         }
         match chunk {
+            Chunk::Open => return self.opens_at_node(connection),
             Chunk::Bytes(bytes) => stream.framing.push(&bytes),
             Chunk::End => stream.client_ended = true,
             Chunk::Reset => return self.node_loses(connection),
@@ -275,8 +298,12 @@ impl<M: Machine> World<M> {
         if stream.node_side == NodeSide::Closed {
             return;
         }
+        let was_open = stream.node_side != NodeSide::Connecting;
         stream.node_side = NodeSide::Closed;
         stream.outgoing.clear();
+        if !was_open {
+            return;
+        }
         let (node, incarnation, shard) = (stream.node, stream.incarnation, stream.shard);
         self.deliver(node, incarnation, shard, Event::Closed { connection });
         self.push_to_client(connection, Chunk::End);
@@ -284,16 +311,26 @@ impl<M: Machine> World<M> {
 
     pub(super) fn arrives_at_client(&mut self, connection: ConnectionId) {
         let Some(stream) = self.connections.get_mut(&connection) else { return };
+        let node = stream.node;
+        if self.is_cut(connection, node, Way::ToClient) {
+            return self.hold(connection, Way::ToClient);
+        }
+        let Some(stream) = self.connections.get_mut(&connection) else { return };
         let Some(chunk) = stream.to_client.chunks.pop_front() else { return };
         if stream.client_closed {
             return;
         }
         match chunk {
+            Chunk::Open => {}
             Chunk::Bytes(bytes) => stream.received.extend_from_slice(&bytes),
             Chunk::End | Chunk::Reset => stream.client_closed = true,
         }
+        let unread = !stream.client_reads;
         let more = !stream.outgoing.is_empty();
         self.deliveries += 1;
+        if unread {
+            self.count_unread(connection, node);
+        }
         self.hand_to_watcher(connection);
         if more {
             self.schedule(self.now, Occurrence::HandOver { connection });
@@ -305,7 +342,8 @@ impl<M: Machine> World<M> {
         let broken: Vec<ConnectionId> = self
             .connections
             .iter()
-            .filter(|(_, stream)| stream.node == node && stream.node_side != NodeSide::Closed)
+            .filter(|(_, stream)| stream.node == node)
+            .filter(|(_, stream)| matches!(stream.node_side, NodeSide::Open | NodeSide::Closing))
             .map(|(connection, _)| *connection)
             .collect();
         for connection in broken {
@@ -316,4 +354,8 @@ impl<M: Machine> World<M> {
             self.push_to_client(connection, Chunk::End);
         }
     }
+}
+
+fn state_serves(state: &NodeState) -> bool {
+    *state == NodeState::Serving
 }
