@@ -24,6 +24,7 @@
 //! history  what clients did and what came of it
 //! checker  what must hold of a history: one file for each question
 //! run      the execution of a script: clients, faults, rest and what came of it
+//! minimise scripts that fail made shorter
 //! power    power loss at every effect
 //! mutant   brokers that are wrong on purpose, for the checks to find
 //! trace    the story of a run, one line for each event
@@ -40,6 +41,7 @@ pub mod draw;
 pub mod drive;
 pub mod history;
 pub mod machine;
+pub mod minimise;
 pub mod model;
 pub mod mutant;
 mod net;

@@ -4,6 +4,32 @@
 //! Checkers of histories see nothing but what clients saw. They are pure functions of a [`Seen`]; each returns the first
 //! violation in the order of the history, or none.
 
+mod agree;
+mod assignments;
+mod duplicates;
+mod list_offsets;
+mod lost;
+mod metadata;
+mod offsets;
+mod order;
+mod phantom;
+mod polls;
+mod register;
+mod sent;
+#[cfg(test)]
+mod story;
+
+pub use agree::POLLS_AGREE;
+pub use assignments::ASSIGNMENTS;
+pub use duplicates::DUPLICATES;
+pub use list_offsets::LIST_OFFSETS;
+pub use lost::LOST_WRITES;
+pub use metadata::METADATA;
+pub use offsets::GROUP_OFFSETS;
+pub use order::ORDER;
+pub use phantom::PHANTOMS;
+pub use polls::{MONOTONIC_POLLS, POLL_SKIPS, WATERMARKS_STAY};
+
 use crate::history::{ClientIndex, History, OperationId, TopicPartition, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,3 +92,19 @@ pub struct Checker {
     /// Looks for a violation.
     pub check: fn(&Seen<'_>) -> Option<Violation>,
 }
+
+/// All checkers of histories.
+pub const ALL: &[Checker] = &[
+    LOST_WRITES,
+    DUPLICATES,
+    PHANTOMS,
+    ORDER,
+    POLLS_AGREE,
+    POLL_SKIPS,
+    MONOTONIC_POLLS,
+    WATERMARKS_STAY,
+    GROUP_OFFSETS,
+    ASSIGNMENTS,
+    METADATA,
+    LIST_OFFSETS,
+];
