@@ -228,12 +228,18 @@ impl Fetcher {
     fn take(&mut self, fetched: &Fetched, asked: From, data: PartitionData) -> bool {
         let from = TopicPartition { topic: Arc::clone(&fetched.topic), partition: fetched.partition };
         let Some(standing) = self.standing.get_mut(&from) else { return false };
-        if standing.at != At::Offset(asked.offset) || standing.topic_id != Some(fetched.id) {
+        if standing.topic_id != Some(fetched.id) {
+            return false;
+        }
+        // In a session the broker tells this once: it counts even where the consumer has gone elsewhere meanwhile.
+        if data.error_code == 0 {
+            standing.high_watermark = Some(data.high_watermark);
+        }
+        if standing.at != At::Offset(asked.offset) {
             return false;
         }
         match data.error_code {
             0 => {
-                standing.high_watermark = Some(data.high_watermark);
                 let read = batches::read(data.records.unwrap_or_default(), asked.offset);
                 if read.next > asked.offset || !read.damage.is_empty() {
                     let (high_watermark, log_start) = (data.high_watermark, data.log_start_offset);
