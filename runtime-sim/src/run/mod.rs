@@ -30,7 +30,7 @@ use crate::world::{World, WorldProfile};
 use clients::Client;
 use faults::Faults;
 use grete_core::node::NodeConfig;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 /// The checker that stands for the assertions of the broker's own code, and of the simulator's.
@@ -189,6 +189,32 @@ impl<M: Machine> Run<M> {
     #[must_use]
     pub const fn history(&self) -> &History {
         &self.history
+    }
+
+    /// What was written down of what happened, where it was asked for.
+    #[must_use]
+    pub fn trace_text(&self) -> String {
+        self.world.trace().map_or(String::new(), crate::trace::Trace::text)
+    }
+
+    /// What is there now, as text: nodes with their files, clients and what they wait for.
+    #[must_use]
+    pub fn state(&self) -> String {
+        let mut text = format!("{} us, {} effects\n", self.world.now().0, self.world.effects());
+        for (node, plan) in self.nodes().zip(&self.script.nodes) {
+            let _ = writeln!(text, "n{} {:?}", node.0, self.world.state(node));
+            for dir in 0..usize::from(plan.dirs) {
+                for found in self.world.disk(node, dir).list() {
+                    let length = found.length.map_or("directory".to_owned(), |length| length.to_string());
+                    let _ = writeln!(text, "n{}:{dir} {:<60} {length}", node.0, found.path);
+                }
+            }
+        }
+        for operation in self.history.operations().iter().filter(|operation| operation.ended.is_none()) {
+            let name = self.script.clients.get(operation.client.0).map_or("auditor", |plan| &plan.name);
+            let _ = writeln!(text, "{name} waits since {} us: {:?}", operation.began.0, operation.what);
+        }
+        text
     }
 
     /// What is run.
