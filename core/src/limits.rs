@@ -108,6 +108,12 @@ pub const FRAME_OTHER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The most bytes of records in one Fetch response, whatever the client and `fetch.max.bytes` say.
 pub const FETCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// What all fetch sessions may hold in memory, in bytes. Whom there is no room for fetches without a session.
+pub const FETCH_SESSIONS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What a fetch session is charged for a partition beside its topic's name: its places in two maps.
+pub const FETCH_SESSION_PARTITION_BYTES: usize = 256;
+
 /// What is read at once of a partition that is loaded as a whole.
 pub const LOAD_BYTES_MAX: u32 = 1024 * 1024;
 

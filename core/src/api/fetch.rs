@@ -208,21 +208,19 @@ impl Gather {
         epoch: SessionEpoch,
         by_id: bool,
     ) -> Result<Next, Refusal> {
-        let session = match front.sessions.resume(front.now.instant, id, epoch, by_id) {
-            Ok(session) => session,
+        let change = |session: &mut Session| {
+            for (partition, wanted) in requested(body, by_id) {
+                session.want(partition, wanted);
+            }
+            for partition in forgotten(body, by_id) {
+                session.forget(&partition);
+            }
+        };
+        let wanted = match front.sessions.resume(front.now.instant, id, epoch, by_id, change) {
+            Ok(wanted) => wanted,
             Err(error) => return self.refuse(session_error(error)),
         };
-        for (partition, wanted) in requested(body, by_id) {
-            session.want(partition, wanted);
-        }
-        for partition in forgotten(body, by_id) {
-            session.forget(&partition);
-        }
-        let wanted = session.wanted();
-        if wanted.is_empty() {
-            // KIP-227: a session that wants nothing more is over.
-            front.sessions.take(id);
-        } else {
+        if !wanted.is_empty() {
             self.session = SessionUse::Incremental(id);
         }
         self.want_all(front, wanted)

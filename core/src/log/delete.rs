@@ -210,6 +210,11 @@ impl Log {
             for kind in segment.files() {
                 names.push(SegmentName::live(segment.base, kind).format().into());
             }
+            if segment.txn_index_created {
+                // It may be that it is being replaced just now.
+                let name = SegmentName::live(segment.base, SegmentFile::TxnIndex).format();
+                names.push(format!("{name}{}", super::replace::SUFFIX).into());
+            }
         }
         for offset in &self.snapshots {
             names.push(SegmentName::live(*offset, SegmentFile::ProducerSnapshot).format().into());

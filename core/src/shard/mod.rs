@@ -30,7 +30,7 @@ use crate::event::{Event, FoundFiles};
 use crate::fetch::SessionCache;
 use crate::group::Topics;
 use crate::ids::{ConnectionId, IoOwner, ShardId, Ticket, TopicPartition};
-use crate::limits::{ANSWER_BYTES_MAX, FRAME_BYTES_MAX, FRAME_SHARE_BYTES_MIN};
+use crate::limits::{ANSWER_BYTES_MAX, FETCH_SESSIONS_BYTES_MAX, FRAME_BYTES_MAX, FRAME_SHARE_BYTES_MIN};
 use crate::log::{LogStore, LogStoreConfig};
 use crate::metadata::MetadataImage;
 use crate::node::NodeConfig;
@@ -125,7 +125,7 @@ impl Shard {
             requests: BTreeMap::new(),
             held_back: VecDeque::new(),
             parked: BTreeMap::new(),
-            sessions: SessionCache::new(slots, eviction),
+            sessions: SessionCache::new(slots, share(FETCH_SESSIONS_BYTES_MAX), eviction),
             timers: Timers::default(),
             refusals: Refusals::default(),
             inbox: VecDeque::new(),

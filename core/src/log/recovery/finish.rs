@@ -106,6 +106,10 @@ impl LogStore {
         if log.advance_durable_end() {
             self.events.push_back(LogEvent::Flushed { partition, durable_end: log.durable_end });
         }
+        let foreign = recovery.foreign.map(|_| plan.segments[plan.scan_segment].base);
+        if let Some(scanned) = foreign {
+            self.write_transactions(partition, scanned, effects);
+        }
         self.end_recovery(partition);
     }
 }

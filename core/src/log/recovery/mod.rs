@@ -3,9 +3,10 @@
 //! A directory begins with its flushed-ends files, of all shards, and with Kafka's checkpoints for the case that another
 //! broker was there since. Then each log that is opened finds its place:
 //! 1. whose directory it is: the flushed-ends file knows, or else `partition.metadata` is read;
-//! 2. a [plan](plan) from the files' lengths: where nothing lies behind the recorded end, nothing of it is read;
-//! 3. its leader epochs;
-//! 4. a scan of what lies behind, batch by batch, which ends before the first that is not right; what follows is cut.
+//! 2. a compaction that Kafka was interrupted in is [completed](swap);
+//! 3. a [plan](plan) from the files' lengths: where nothing lies behind the recorded end, nothing of it is read;
+//! 4. its leader epochs, and the aborted transactions of the segments that are not scanned;
+//! 5. a scan of what lies behind, batch by batch, which ends before the first that is not right; what follows is cut.
 //!
 //! What was scanned is not known to be durable: it is covered by a commit round before it counts.
 
@@ -15,7 +16,9 @@ mod finish;
 mod plan;
 mod scan;
 mod scanning;
+mod swap;
 mod take;
+mod transactions;
 
 pub(super) use boot::{Boot, BootFile, FoundHomes};
 pub(super) use finish::put_aside;
@@ -43,6 +46,7 @@ use bytes::Bytes;
 use finish::cut_file;
 use plan::Plan;
 use scan::Stranded;
+use swap::Swap;
 
 /// The recoveries of a shard.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +71,7 @@ struct Recovery {
     files: Vec<FoundFile>,
     plan: Plan,
     step: Step,
+    swap: Option<Swap>,
     /// Where the scan is: the segment and the place in its file.
     segment: usize,
     position: u64,
@@ -80,9 +85,13 @@ struct Recovery {
 enum Step {
     /// `partition.metadata`, to see whose directory it is.
     Identity,
+    /// The completion of a compaction.
+    Swap,
     /// The producers as of the segment in which the scan begins.
     Producers,
     Epochs,
+    /// The aborted transactions of this segment, which is not scanned.
+    Transactions(usize),
     OffsetIndex,
     TimeIndex,
     Scan,
@@ -126,6 +135,7 @@ impl LogStore {
             files,
             plan: Plan::default(),
             step: Step::Identity,
+            swap: None,
             segment: 0,
             position: 0,
             length: LOG_READ_BYTES_MAX,
@@ -168,6 +178,9 @@ impl LogStore {
         let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
         let bytes = match result {
             Ok(IoOutput::Read(bytes)) => bytes,
+            Ok(IoOutput::Done) if recovery.step == Step::Swap => {
+                return self.swap_advanced(partition, now, effects);
+            }
             Ok(IoOutput::Done | IoOutput::Space { .. }) => unreachable!("a read brings bytes"),
             Err(error) => {
                 let Some(dir) = self.logs.get(&partition).map(|log| log.dir) else { return };
@@ -184,14 +197,16 @@ impl LogStore {
                     self.set_aside(partition, &format!("its partition.metadata is not readable: {error}"));
                 }
             },
+            Step::Swap => self.swap_read(partition, now, &bytes, effects),
             Step::Producers => {
                 self.take_producers(partition, &bytes, effects);
                 self.read_epochs(partition, now, effects);
             }
             Step::Epochs => {
                 self.take_epochs(partition, &bytes, effects);
-                self.load_active_index(partition, now, effects);
+                self.read_transactions(partition, 0, now, effects);
             }
+            Step::Transactions(at) => self.take_transactions(partition, at, now, &bytes, effects),
             Step::OffsetIndex => {
                 recovery.offset_index = bytes;
                 recovery.step = Step::TimeIndex;
@@ -231,7 +246,8 @@ impl LogStore {
     pub(super) fn forget_recovery(&mut self, partition: TopicPartition) -> Option<Vec<Arc<str>>> {
         self.recoveries.waiting.retain(|waiting| *waiting != partition);
         let recovery = self.recoveries.under_way.remove(&partition)?;
-        Some(recovery.files.into_iter().map(|(name, _)| name).collect())
+        let after = swap::names_after(&recovery.files);
+        Some(recovery.files.into_iter().map(|(name, _)| name).chain(after).collect())
     }
 
     /// The log is damaged: nothing of it is changed, and nobody can use it. It shows once the event is taken.
@@ -265,6 +281,9 @@ impl LogStore {
 
     /// Decides what is to be done, and takes up the segments that are flushed.
     fn plan(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
+        if self.begin_swap(partition, now, effects) {
+            return;
+        }
         let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
         let Some(log) = self.logs.get_mut(&partition) else { return };
         let dir = &mut self.dirs[usize::from(log.dir.0)];
@@ -281,17 +300,24 @@ impl LogStore {
             Ok(plan) => plan,
             Err(reason) => return self.set_aside(partition, &reason),
         };
-        let plan = &recovery.plan;
-        log.take_plan(plan, recovery.entry.as_ref(), now.wall);
         log.note_other_files(&recovery.files);
         log.disk.metadata_missing = !recovery.files.iter().any(|(name, _)| &**name == partition_metadata::NAME);
-        (recovery.segment, recovery.position) = (plan.scan_segment, plan.scan_position);
-        recovery.step = Step::Producers;
-        for name in plan.leftovers.clone() {
+        for name in recovery.plan.leftovers.clone() {
             let round = dir.next_round();
             let file = names::fixed(log.dir, &log.home, &name);
             dir.ask(&mut self.io, round, Purpose::Step, IoOp::Remove { file }, effects);
         }
+        self.follow_plan(partition, now, effects);
+    }
+
+    /// Takes up the segments that are not scanned, and begins to read what is to be known of them.
+    fn follow_plan(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
+        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
+        let Some(log) = self.logs.get_mut(&partition) else { return };
+        let plan = &recovery.plan;
+        log.take_plan(plan, recovery.entry.as_ref(), now.wall);
+        (recovery.segment, recovery.position) = (plan.scan_segment, plan.scan_position);
+        recovery.step = Step::Producers;
         // A recorded log's producers are recorded with it, and one that is scanned from its start has them in what is scanned.
         let wanted = recovery.entry.is_none() && plan.scan_segment > 0;
         let base = plan.segments[plan.scan_segment].base;
@@ -325,7 +351,7 @@ impl LogStore {
             Some(length) if length > 0 => {
                 self.read_fixed(partition, leader_epoch_checkpoint::NAME, length, effects);
             }
-            Some(_) | None => self.load_active_index(partition, now, effects),
+            Some(_) | None => self.read_transactions(partition, 0, now, effects),
         }
     }
 
@@ -351,7 +377,7 @@ impl LogStore {
         if recovery.plan.is_clean() {
             return self.finish(partition, now, None, Stranded::default(), effects);
         }
-        if recovery.step == Step::Epochs {
+        if matches!(recovery.step, Step::Transactions(_)) {
             recovery.step = Step::OffsetIndex;
         }
         let segment = recovery.plan.segments[recovery.plan.scan_segment];
