@@ -50,9 +50,11 @@ pub const LOG_INDEX_BYTES_MAX: usize = 16 << 20;
 /// The bytes of one index file that are read at most; what lies beyond is found by scanning.
 pub const LOG_INDEX_FILE_BYTES_MAX: u32 = 16 << 20;
 
-/// What the members of all groups of one coordinator may hold in memory by what they join with, in bytes, where the
-/// configuration does not say otherwise.
-pub const GROUP_MEMBERS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What the members of all groups of a node may hold in memory by what they join with and are assigned, in bytes.
+pub const GROUP_MEMBERS_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// The least of that which the groups of each shard have, so that a large group fits however many shards there are.
+pub const GROUP_MEMBERS_SHARE_BYTES_MIN: usize = 16 << 20;
 
 /// Ids of one group that were given to clients who have not joined with them yet.
 pub const GROUP_PENDING_MEMBERS_MAX: usize = 10_000;
@@ -137,7 +139,7 @@ pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const FRAME_SHARE_BYTES_MIN: usize = 4 << 20;
 
 /// What answers may hold that have not left.
-pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A flushed-ends file is not written anew before it has this many bytes.
 pub const LOG_ENDS_FILE_BYTES_MIN: u64 = 256 << 10;

@@ -168,7 +168,7 @@ impl Thread {
         for event in batch {
             match event {
                 Event::Closed { connection } => drop(self.connections.remove(connection)),
-                Event::Frame { connection, .. } => self.at(*connection, Connection::taken),
+                Event::Frame { connection, frame } => self.at(*connection, |connection| connection.taken(frame.len())),
                 _ => {}
             }
         }

@@ -31,7 +31,7 @@ const ZSTD_FROM: i16 = 7;
 /// A Produce that waits for its appends.
 #[derive(Clone, Debug)]
 pub(crate) struct Gather {
-    request: Request,
+    pub(super) request: Request,
     acks: i16,
     topics: Vec<Topic>,
     results: Scatter<AppendResult>,

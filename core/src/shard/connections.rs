@@ -16,7 +16,7 @@
 //!    once the runtime has said so, no effect names it.
 
 use super::frames::{FrameRoom, charge_of};
-use super::pipeline::Pipeline;
+use super::pipeline::{Pipeline, Sequence};
 use crate::api::front::Client;
 use crate::budget::Budget;
 use crate::effect::{Effect, Effects};
@@ -373,6 +373,11 @@ impl Connections {
         while let Some((id, bytes)) = self.frames.admit(now) {
             effects.push(Effect::Admit { connection: id, bytes });
         }
+    }
+
+    /// Whether a request is charged for its frame.
+    pub(crate) fn is_charged(&self, id: ConnectionId, sequence: Sequence) -> bool {
+        self.by_id.get(&id).is_some_and(|at| at.pipeline.is_charged(sequence))
     }
 
     /// Asserts that what is charged is what the connections say, and requests that were `granted` room for what they read.

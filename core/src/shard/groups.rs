@@ -8,6 +8,7 @@ use crate::coordinator::{AppendToken, RequestContext, Ticket as LocalTicket};
 use crate::effect::Effects;
 use crate::group::{GroupCoordinator, GroupOutput, GroupSettings, Topics};
 use crate::ids::{Offset, Ticket, TopicPartition};
+use crate::limits::GROUP_MEMBERS_SHARE_BYTES_MIN;
 use crate::log::{LogStore, ReadError, ReadTicket, Records};
 use crate::replica::{Loaded, Loader};
 use crate::rng::Seed;
@@ -17,7 +18,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use grete_protocol::ErrorCode;
+use grete_protocol::{ApiKey, ErrorCode};
 
 /// The coordinators of a shard.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Coordinators {
     /// Whom the coordinators' tickets stand for.
     tickets: BTreeMap<LocalTicket, Ticket>,
     tickets_drawn: u64,
+    /// What the members of all groups of the shard may hold, in bytes.
+    members_bytes_max: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -45,9 +48,12 @@ pub(crate) enum Wanted {
 }
 
 impl Coordinators {
-    /// None yet.
-    pub(crate) fn new(settings: Arc<GroupSettings>, seed: Seed) -> Self {
-        Self { settings, seed, held: BTreeMap::new(), tickets: BTreeMap::new(), tickets_drawn: 0 }
+    /// None yet, on one of so many shards.
+    pub(crate) fn new(settings: Arc<GroupSettings>, shards: u16, seed: Seed) -> Self {
+        let share = settings.members_bytes_max / usize::from(shards);
+        let members_bytes_max = share.max(GROUP_MEMBERS_SHARE_BYTES_MIN.min(settings.members_bytes_max));
+        let (held, tickets) = (BTreeMap::new(), BTreeMap::new());
+        Self { settings, seed, held, tickets, tickets_drawn: 0, members_bytes_max }
     }
 
     /// The shard leads an offsets partition whose log is open: its groups are loaded.
@@ -104,9 +110,16 @@ impl Coordinators {
 
     /// Hands a request to the coordinator of its partition.
     pub(crate) fn call(&mut self, now: Now, ticket: Ticket, call: &GroupCall, topics: &Topics) -> Option<Reply> {
+        // Only a join makes members hold more.
+        let joins = call.request.api == ApiKey::JoinGroup;
+        let all_bytes = if joins { self.members_bytes() } else { 0 };
         let Some(held) = self.held.get_mut(&call.partition) else {
             return Some(Reply::Group(Box::new(call.refused(ErrorCode::NotCoordinator))));
         };
+        if joins {
+            let others_bytes = all_bytes - held.coordinator.members_bytes();
+            held.coordinator.limit_members(self.members_bytes_max.saturating_sub(others_bytes));
+        }
         let local = LocalTicket(self.tickets_drawn);
         self.tickets_drawn += 1;
         self.tickets.insert(local, ticket);
@@ -120,6 +133,11 @@ impl Coordinators {
         let handed = call.hand_over(&mut held.coordinator, now, &context, topics);
         assert!(handed.is_ok(), "a call is read once before it is made");
         None
+    }
+
+    /// What the members of all groups hold, in bytes.
+    fn members_bytes(&self) -> usize {
+        self.held.values().map(|held| held.coordinator.members_bytes()).sum()
     }
 
     /// Tells a coordinator how its append went.

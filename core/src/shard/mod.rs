@@ -115,7 +115,7 @@ impl Shard {
             image,
             store: LogStore::boot(logs, &found, now, effects),
             replicas: Replicas::default(),
-            coordinators: Coordinators::new(node.groups.clone(), seed),
+            coordinators: Coordinators::new(node.groups.clone(), shards, seed),
             topics: Arc::default(),
             connections: Connections::new(
                 share(FRAME_BYTES_MAX).max(FRAME_SHARE_BYTES_MIN),
@@ -174,6 +174,9 @@ impl Shard {
         self.replicas.check_invariants();
         self.coordinators.check_invariants();
         self.connections.check_invariants(self.requests.values().map(UnderWay::granted).sum());
+        for ((id, sequence), under_way) in &self.requests {
+            under_way.check_invariants(self.connections.is_charged(*id, *sequence));
+        }
         self.sessions.check_invariants();
         self.timers.check_invariants();
         self.image.check_invariants();
