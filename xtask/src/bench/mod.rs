@@ -5,10 +5,11 @@
 
 mod load;
 
-use crate::kafka::Server;
+use crate::server::{Node, Server};
 use crate::shell::{cargo, root, run as run_program};
 use load::Load;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What all nodes are started with: topics that come to be on first use have six partitions, as in every case here.
@@ -45,12 +46,11 @@ impl Contender {
     }
 
     fn start(self) -> Result<Server, String> {
+        let node = |more: &str| Node::new("bench", "127.0.0.1", &format!("{PROPERTIES}{more}")).map(Arc::new);
         match self {
-            Self::Grete => Server::start_grete("bench", &root().join("target/release/grete"), PROPERTIES),
-            Self::Kafka => Server::start_kafka("bench", PROPERTIES),
-            Self::KafkaFlushing => {
-                Server::start_kafka("bench-flush", &format!("{PROPERTIES}log.flush.interval.messages=1\n"))
-            }
+            Self::Grete => Server::grete(&node("")?, &root().join("target/release/grete")),
+            Self::Kafka => Server::new_kafka(&node("")?),
+            Self::KafkaFlushing => Server::new_kafka(&node("log.flush.interval.messages=1\n")?),
         }
     }
 }
@@ -76,7 +76,7 @@ fn measure(contender: Contender, load: &Load, figures: &mut Figures) -> Result<(
     let begun = Instant::now();
     let server = contender.start()?;
     let started = begun.elapsed();
-    let address = server.address();
+    let address = server.node().address();
     let mut note = |place: usize, what: &'static str, figure: f64| {
         figures.entry((place, what)).or_default().entry(contender).or_default().push(figure);
     };

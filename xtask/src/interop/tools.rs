@@ -35,11 +35,7 @@ pub(super) fn install(_cache: &Path) -> Result<PathBuf, String> {
 
 fn prepare(cache: &Path) -> Result<PathBuf, String> {
     super::program::debian("java", "default-jre-headless")?;
-    let libraries = install(cache)?;
-    let logging = "Configuration:\n  Appenders:\n    Console: {name: C, target: SYSTEM_ERR, PatternLayout: {pattern: \"%p %c{1} %m%n\"}}\n  Loggers:\n    Root: {level: ERROR, AppenderRef: {ref: C}}\n";
-    let path = cache.join("tools-log4j2.yaml");
-    std::fs::write(&path, logging).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(libraries)
+    install(cache)
 }
 
 /// A tool's class, as Kafka's scripts name it.
@@ -64,12 +60,7 @@ fn class(tool: &str) -> &str {
 impl Context<'_> {
     /// A tool, ready to be given arguments.
     fn tool(&self, tool: &str) -> Command {
-        let mut command = Command::new("java");
-        let cache = crate::kafka::cache().unwrap_or_default().join("interop");
-        let logging = cache.join("tools-log4j2.yaml");
-        command.args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp"]).arg(self.installed.join("*"));
-        command.arg(format!("-Dlog4j2.configurationFile={}", logging.display())).arg(class(tool));
-        command
+        crate::kafka::java(self.installed, class(tool))
     }
 
     /// Runs a tool that talks to the broker; gives what it prints.
@@ -86,7 +77,7 @@ impl Context<'_> {
 }
 
 /// Runs a command to its end; gives what it prints.
-fn output(name: &str, mut command: Command, input: &str) -> Result<String, String> {
+pub(super) fn output(name: &str, mut command: Command, input: &str) -> Result<String, String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().map_err(|error| format!("{name}: {error}"))?;
     if let Some(mut stdin) = process.stdin.take() {
@@ -106,7 +97,7 @@ fn expect(said: &str, wanted: &str) -> Result<(), String> {
 }
 
 /// An error that shows both, unless they are equal.
-fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
+pub(super) fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
     if found == wanted { Ok(()) } else { Err(format!("{what} is {found:?} instead of {wanted:?}")) }
 }
 
