@@ -1,6 +1,7 @@
 //! Kafka's own tools, of the version in `tests/kafka/pom.xml`.
 
 mod console;
+mod controller;
 mod groups;
 mod load;
 mod topics;
@@ -19,6 +20,7 @@ const CASES: &[Case] = &[
     Case { name: "configs", run: topics::configs },
     Case { name: "get-offsets", run: topics::get_offsets },
     Case { name: "delete-records", run: topics::delete_records },
+    Case { name: "controller", run: controller::bootstrap },
     Case { name: "consumer-groups", run: groups::describe_and_reset },
     Case { name: "perf", run: load::perf },
     Case { name: "verifiable", run: load::verifiable },
@@ -45,6 +47,10 @@ fn class(tool: &str) -> &str {
         "configs" => "kafka.admin.ConfigCommand",
         "consumer-groups" => "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
         "get-offsets" => "org.apache.kafka.tools.GetOffsetShell",
+        "metadata-quorum" => "org.apache.kafka.tools.MetadataQuorumCommand",
+        "features" => "org.apache.kafka.tools.FeatureCommand",
+        "cluster" => "org.apache.kafka.tools.ClusterTool",
+        "leader-election" => "org.apache.kafka.tools.LeaderElectionCommand",
         "delete-records" => "org.apache.kafka.tools.DeleteRecordsCommand",
         "producer-perf" => "org.apache.kafka.tools.ProducerPerformance",
         "consumer-perf" => "org.apache.kafka.tools.ConsumerPerformance",
