@@ -47,6 +47,14 @@ class Consumer:
 
         self.consumer = self.loop.run_until_complete(begin())
 
+    def inside(self, act):
+        """Some of its methods look for the loop that runs, although they do not wait."""
+
+        async def run():
+            return act()
+
+        return self.loop.run_until_complete(run())
+
     def more(self, **limits):
         return self.loop.run_until_complete(self.consumer.getmany(**limits))
 
@@ -114,8 +122,7 @@ class Adapter:
     def read(self, topic, partition, first, count):
         consumer = Consumer(bootstrap_servers=self.address)
         at = TopicPartition(topic, partition)
-        consumer.consumer.assign([at])
-        consumer.consumer.seek(at, first)
+        consumer.inside(lambda: (consumer.consumer.assign([at]), consumer.consumer.seek(at, first)))
         read = scenarios.read_with(lambda most: consumer.more(timeout_ms=500, max_records=most), count)
         consumer.close()
         return read
