@@ -180,6 +180,11 @@ impl Server {
         &self.node
     }
 
+    /// The same, to outlive it.
+    pub(crate) fn node_shared(&self) -> Arc<Node> {
+        Arc::clone(&self.node)
+    }
+
     /// What it has said so far.
     pub(crate) fn said(&self) -> String {
         self.node.said(self.kind)

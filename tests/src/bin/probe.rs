@@ -4,6 +4,8 @@
 //! probe create ADDRESS TOPIC PARTITIONS        creates a topic; prints the milliseconds until that was acknowledged
 //! probe fill ADDRESS TOPIC BYTES               sends so many bytes of records of 1 KiB, to all partitions in turn
 //! probe last ADDRESS TOPIC                     waits for the broker, then until the last record of each partition is here
+//! probe idle ADDRESS CONNECTIONS               opens connections that ask once for the versions of the APIs; says `open` and
+//!                                              keeps them until its standard input ends
 //! ```
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -15,6 +17,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::Timeout;
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -31,7 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["create", address, topic, partitions] => create(address, topic, partitions.parse()?),
         ["fill", address, topic, bytes] => fill(address, topic, bytes.parse()?),
         ["last", address, topic] => last(address, topic),
-        _ => Err("probe create ADDRESS TOPIC PARTITIONS | fill ADDRESS TOPIC BYTES | last ADDRESS TOPIC".into()),
+        ["idle", address, connections] => idle(address, connections.parse()?),
+        _ => Err("probe create|fill|last|idle ADDRESS ...: see the head of its source".into()),
     }
 }
 
@@ -101,6 +105,24 @@ fn fill(address: &str, topic: &str, bytes: u64) -> Result<(), Box<dyn Error>> {
         producer.poll(Duration::ZERO);
     }
     producer.flush(Timeout::After(Duration::from_secs(600)))?;
+    Ok(())
+}
+
+fn idle(address: &str, connections: usize) -> Result<(), Box<dyn Error>> {
+    // ApiVersions in version 0: length, key, version, correlation id, no client id.
+    const API_VERSIONS: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff];
+    let mut open = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(&API_VERSIONS)?;
+        let mut length = [0; 4];
+        stream.read_exact(&mut length)?;
+        let mut answer = vec![0; usize::try_from(u32::from_be_bytes(length))?];
+        stream.read_exact(&mut answer)?;
+        open.push(stream);
+    }
+    println!("open");
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     Ok(())
 }
 
