@@ -295,11 +295,12 @@ impl Class {
         Some((id, step))
     }
 
-    /// How much is admitted at once: plenty while there is plenty, so that no frame of the class's usual size needs to be
-    /// asked for twice; then less and less, so that those who send nothing leave room for those behind.
+    /// How much is admitted at once: plenty while partial frames hold no more than half of the room, so that no frame of the
+    /// class's usual size needs to be asked for twice, however many whole ones there are; then less and less, so that those
+    /// who send nothing leave room for those behind.
     fn step(&self) -> usize {
         let free = self.budget.free();
-        let is_plenty = free >= self.budget.held();
+        let is_plenty = self.budget.held() - self.grown <= self.budget.bytes_max() / 2;
         if is_plenty { FRAME_STEP_BYTES_MAX } else { (free / 32).clamp(FRAME_STEP_BYTES_MIN, FRAME_STEP_BYTES_MAX) }
     }
 
