@@ -299,6 +299,12 @@ impl GroupCoordinator {
         self.output.pop_front()
     }
 
+    /// Whether there is something to take out.
+    #[must_use]
+    pub fn wants(&self) -> bool {
+        !self.output.is_empty()
+    }
+
     /// Takes out all that the coordinator asks for, in order.
     pub fn drain(&mut self) -> impl Iterator<Item = GroupOutput> + '_ {
         self.output.drain(..)
