@@ -83,10 +83,17 @@ impl LogStore {
         }
     }
 
-    /// Whether all logs that are open are recorded, so that nothing rests on the files of another broker any more.
+    /// Whether all logs that are open are recorded, so that nothing rests any more on the files of another broker, or of shards
+    /// that are none any more.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.dirs.iter().all(|dir| dir.offline || dir.ends.is_proven())
+    }
+
+    /// Whether a directory is in service.
+    #[must_use]
+    pub fn works(&self, dir: LogDirIndex) -> bool {
+        self.dirs.get(usize::from(dir.0)).is_some_and(|dir| !dir.offline)
     }
 
     /// The directory in which files of a partition were found that no log has claimed yet.

@@ -55,8 +55,8 @@ pub(super) struct Head {
     pub(super) voter: VoterSelf,
     /// Since when only Grete has written to the directories.
     since: LeaderEpoch,
-    /// Kafka's checkpoints as they were found.
-    pub(super) checkpoints: Vec<FileName>,
+    /// Kafka's checkpoints as they were found, and the flushed-ends files of shards that are none any more.
+    pub(super) outdated: Vec<FileName>,
     /// The shards that serve.
     pub(super) serving: BTreeSet<ShardId>,
     /// The shards that have closed their logs.
@@ -72,8 +72,8 @@ pub(super) enum Asked {
     Snapshot,
     /// The space of a directory.
     Space(Ticket, LogDirIndex),
-    /// Removing a checkpoint that does not hold any more.
-    Checkpoint(LogDirIndex),
+    /// Removing a file that does not hold any more.
+    Outdated(LogDirIndex),
     /// Making names durable that nothing waits for.
     Names,
     /// A step of the stop.
@@ -127,7 +127,7 @@ impl Head {
             snapshots: Snapshots::new(found.dirs.first(), node.metadata_snapshot_bytes),
             voter,
             since: LeaderEpoch(0),
-            checkpoints: found_checkpoints(found),
+            outdated: found_outdated(found, shards),
             serving: BTreeSet::new(),
             closed: BTreeMap::new(),
             stop: None,
@@ -142,22 +142,24 @@ impl Head {
         effects.push(Effect::Io { io, op });
     }
 
-    /// A shard serves. When all do, Kafka's checkpoints go: they would not hold for what is written from now on, least of all
-    /// for a topic that is deleted and created again, and a Kafka that starts after a crash would go by them.
-    pub(super) fn shard_serves(&mut self, shard: ShardId, effects: &mut Effects) {
+    /// A shard serves: its own file speaks of all of its logs. When all do, Kafka's checkpoints go: they would not hold for what
+    /// is written from now on, least of all for a topic that is deleted and created again, and a Kafka that starts after a
+    /// crash would go by them. So do files of vanished shards. In a directory that is out of service not all was taken over.
+    pub(super) fn shard_serves(&mut self, shard: ShardId, works: impl Fn(LogDirIndex) -> bool, effects: &mut Effects) {
         self.serving.insert(shard);
         if self.serving.len() == self.installed.len() {
-            for file in core::mem::take(&mut self.checkpoints) {
-                self.ask(Asked::Checkpoint(file.dir), IoOp::Remove { file }, effects);
+            for file in core::mem::take(&mut self.outdated).into_iter().filter(|file| works(file.dir)) {
+                self.ask(Asked::Outdated(file.dir), IoOp::Remove { file }, effects);
             }
         }
     }
 
-    fn checkpoint_removed(&mut self, dir: LogDirIndex, result: &IoResult, effects: &mut Effects) {
+    fn outdated_removed(&mut self, dir: LogDirIndex, result: &IoResult, effects: &mut Effects) {
         if let Err(error) = result {
-            effects.notice(Level::Warn, format!("A checkpoint of Kafka's could not be removed: {}.", error.message));
+            let text = format!("A file that does not hold any more could not be removed: {}.", error.message);
+            effects.notice(Level::Warn, text);
         }
-        if !self.asked.values().any(|asked| *asked == Asked::Checkpoint(dir)) {
+        if !self.asked.values().any(|asked| *asked == Asked::Outdated(dir)) {
             self.ask(Asked::Names, IoOp::SyncDir { dir: FileName::new(dir, "") }, effects);
         }
     }
@@ -178,7 +180,7 @@ impl Shard {
             None => return self.advance_boot(now, Some(result), effects),
             Some(Asked::Snapshot) => return self.snapshot_io(now, result, effects),
             Some(Asked::Stop) => return self.advance_stop(Some(result), effects),
-            Some(Asked::Checkpoint(dir)) => return head.checkpoint_removed(dir, &result, effects),
+            Some(Asked::Outdated(dir)) => return head.outdated_removed(dir, &result, effects),
             Some(Asked::Names) => return,
             Some(Asked::Space(ticket, dir)) => (ticket, dir),
         };
@@ -537,10 +539,12 @@ impl Shard {
     }
 }
 
-/// Kafka's checkpoints in the directories.
-fn found_checkpoints(found: &FoundFiles) -> Vec<FileName> {
+/// Kafka's checkpoints in the directories, and files of shards that are none any more.
+fn found_outdated(found: &FoundFiles, shards: u16) -> Vec<FileName> {
     use crate::log::files::offset_checkpoint::{CLEANER, LOG_START, RECOVERY_POINT, REPLICATION};
-    let is_one = |path: &str| [RECOVERY_POINT, REPLICATION, LOG_START, CLEANER].contains(&path);
+    let is_checkpoint = |path: &str| [RECOVERY_POINT, REPLICATION, LOG_START, CLEANER].contains(&path);
+    let is_one =
+        |path: &str| is_checkpoint(path) || crate::log::flushed_ends_shard(path).is_some_and(|shard| shard.0 >= shards);
     let of = |dir: &FoundDir| {
         let entries = dir.entries.as_deref().unwrap_or_default().iter();
         let files = entries.filter(|entry| is_one(&entry.path)).map(|entry| FileName::new(dir.dir, &entry.path));

@@ -255,7 +255,7 @@ impl Shard {
             Message::Image(image) => self.install(now, image, effects),
             Message::Serving => {
                 if let Some(head) = &mut self.head {
-                    head.shard_serves(from, effects);
+                    head.shard_serves(from, |dir| self.store.works(dir), effects);
                 }
             }
             Message::Installed(end) => self.installed(now, from, end, effects),
