@@ -36,7 +36,7 @@ fn files_of_shards_that_are_none_any_more_go_once_the_others_have_what_they_say(
         // What was recorded is in one of the files; a moment later all of it is in those that stay.
         world.run_for(Duration::from_secs(2));
         world.set_shards(node, shards);
-        for survival in [Profile::Nothing, Profile::Half, Profile::Everything] {
+        for survival in [Profile::Nothing, Profile::Drawn { per_million: 500_000 }, Profile::Everything] {
             world.power_loss(node, Survival { seed: WorldSeed(round as u64), profile: survival });
             assert!(world.start_and_wait(node, BOOT), "{:?} {:?}", world.state(node), world.notices(node));
             world.run_for(Duration::from_secs(1));

@@ -43,11 +43,13 @@ impl<M: Machine> Session<'_, '_, M> {
             return true;
         }
         let (client, asker) = (self.client.connection(), self.asker.connection());
-        if self.world().is_closed(client) && serves {
+        // What was not answered in time is not waited for either.
+        let unanswered = (self.client.in_flight() != self.under_way.len(), self.asker.in_flight() > 0);
+        if (unanswered.0 || self.world().is_closed(client)) && serves {
             self.refused.append(&mut self.under_way);
             self.client.reconnect(self.recorder);
         }
-        if self.world().is_closed(asker) && serves {
+        if (unanswered.1 || self.world().is_closed(asker)) && serves {
             self.asker.reconnect(self.recorder);
         }
         let again = self.refused.iter().filter(|batch| batch.again.is_some()).count();

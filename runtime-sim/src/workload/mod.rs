@@ -235,7 +235,8 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
             let offset = operations::list_offset(self.recorder, &mut self.asker, topic, partition, timestamp);
             self.expect(offset, "ListOffsets")
         };
-        let (Some(start), Some(end)) = (list(-2), list(-1)) else { return };
+        let Some(start) = list(-2) else { return };
+        let Some(end) = list(-1) else { return };
         let before = start + (end - start) * quarters / 4;
         if before > start {
             self.delete_records(topic, partition, before);
