@@ -244,7 +244,15 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
     }
 
     /// Asks for a producer id.
-    pub fn init_producer(&mut self) -> Option<Producer> {
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn init_producer(&mut self) -> Producer {
+        self.try_init_producer().expect("a producer id is handed out")
+    }
+
+    /// Asks for a producer id; none where a disk has failed.
+    pub fn try_init_producer(&mut self) -> Option<Producer> {
         let asked = operations::init_producer(self.recorder, &mut self.asker);
         let producer = self.expect(asked, "InitProducerId")?;
         let new = self.recorder.acknowledge(|model| model.producer_ids.insert(producer.id));

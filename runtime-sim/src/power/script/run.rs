@@ -106,7 +106,7 @@ impl Actor {
                     None => &mut nobody,
                     Some(number) => {
                         let known = self.producers.get(&number).copied();
-                        let Some(id) = known.or_else(|| session.init_producer()) else { return };
+                        let Some(id) = known.or_else(|| session.try_init_producer()) else { return };
                         self.producers.insert(number, id);
                         self.sequences.entry((number, topic.clone(), *partition)).or_insert(id)
                     }
