@@ -269,6 +269,12 @@ impl ProducerState {
         state
     }
 
+    /// The state that a snapshot has, of which nothing is recorded.
+    pub(super) fn restore_unrecorded(entries: &[ProducerEntry]) -> Self {
+        let state = Self::restore(entries);
+        Self { changed: state.producers.keys().copied().collect(), ..state }
+    }
+
     /// Asserts the invariants.
     pub(super) fn check_invariants(&self) {
         for (id, producer) in &self.producers {

@@ -198,7 +198,7 @@ impl Shard {
         if open && self.store.is_proven() {
             self.stage = Stage::Serving;
             self.put_strays_aside(now, effects);
-            self.tell(ShardId(0), Message::Serving);
+            self.tell(ShardId(0), Message::Serving(self.store.proven_dirs()));
             effects.push(Effect::Ready);
         }
     }

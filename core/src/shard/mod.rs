@@ -14,6 +14,7 @@ mod groups;
 mod head;
 mod install;
 mod message;
+mod outdated;
 mod pipeline;
 mod refusals;
 mod requests;
@@ -253,9 +254,9 @@ impl Shard {
                 self.opened_logs(now, effects);
             }
             Message::Image(image) => self.install(now, image, effects),
-            Message::Serving => {
+            Message::Serving(proven) => {
                 if let Some(head) = &mut self.head {
-                    head.shard_serves(from, |dir| self.store.works(dir), effects);
+                    head.shard_serves(from, &proven, effects);
                 }
             }
             Message::Installed(end) => self.installed(now, from, end, effects),

@@ -14,6 +14,7 @@ mod before;
 mod boot;
 mod finish;
 mod plan;
+mod producers;
 mod scan;
 mod scanning;
 mod swap;
@@ -25,8 +26,8 @@ pub(super) use finish::put_aside;
 pub(super) use plan::FoundFile;
 
 use super::ends_file::EndEntry;
-use super::files::segment_name::{SegmentFile, SegmentName};
-use super::files::{leader_epoch_checkpoint, partition_metadata, producer_snapshot};
+use super::files::segment_name::SegmentFile;
+use super::files::{leader_epoch_checkpoint, partition_metadata};
 use super::io::{Asked, Purpose};
 use super::log::Phase;
 use super::names;
@@ -87,11 +88,16 @@ enum Step {
     Identity,
     /// The completion of a compaction.
     Swap,
-    /// The producers as of the segment in which the scan begins.
-    Producers,
+    /// The producers as of the start of this segment, in which the scan is to begin.
+    Producers(usize),
     Epochs,
-    /// The aborted transactions of this segment, which is not scanned.
-    Transactions(usize),
+    /// The aborted transactions of a segment that is not scanned: from this place in its index on, where the next marker has
+    /// at least this offset.
+    Transactions {
+        at: usize,
+        position: u64,
+        from: Offset,
+    },
     OffsetIndex,
     TimeIndex,
     Scan,
@@ -115,11 +121,12 @@ impl LogStore {
         let dir = &mut self.dirs[usize::from(log.dir.0)];
         let entry = dir.ends.found.get(&partition);
         let Some(files) = dir.homes.take(&log.home) else {
-            match entry.filter(|entry| entry.flushed_end > Offset::ZERO) {
-                Some(entry) => {
-                    let reason =
-                        format!("its directory is missing, and was flushed up to offset {}", entry.flushed_end);
-                    self.set_aside(partition, &reason);
+            match entry.map(|entry| entry.flushed_end).filter(|end| *end > Offset::ZERO) {
+                Some(Offset(i64::MAX)) => {
+                    self.set_aside(partition, "its directory is missing, and another broker had flushed all of it");
+                }
+                Some(end) => {
+                    self.set_aside(partition, &format!("its directory is missing, and was flushed up to offset {end}"));
                 }
                 None => {
                     log.phase = Phase::Open;
@@ -128,9 +135,18 @@ impl LogStore {
             }
             return;
         };
-        let foreign = entry.filter(|entry| entry.is_foreign()).map(Unrecorded::from_entry);
+        let noted = entry.filter(|entry| entry.is_foreign()).map(Unrecorded::from_entry);
+        let entry = entry.filter(|_| noted.is_none()).cloned();
+        let before = || match dir.boot.before()? {
+            // There is little of it.
+            _ if partition == TopicPartition::CLUSTER_METADATA => Some(Unrecorded::NEW),
+            before => Some(before.of(&log.topic, partition.partition)),
+        };
+        // It is known from here on, so that it is noted wherever the log is set aside. A log that is neither recorded nor
+        // somebody else's is so new that it was not recorded yet.
+        let foreign = if entry.is_none() { noted.or_else(before) } else { None };
         let recovery = Recovery {
-            entry: entry.filter(|_| foreign.is_none()).cloned(),
+            entry,
             foreign,
             files,
             plan: Plan::default(),
@@ -198,15 +214,14 @@ impl LogStore {
                 }
             },
             Step::Swap => self.swap_read(partition, now, &bytes, effects),
-            Step::Producers => {
-                self.take_producers(partition, &bytes, effects);
-                self.read_epochs(partition, now, effects);
-            }
+            Step::Producers(at) => self.take_producers(partition, at, now, &bytes, effects),
             Step::Epochs => {
                 self.take_epochs(partition, &bytes, effects);
                 self.read_transactions(partition, 0, now, effects);
             }
-            Step::Transactions(at) => self.take_transactions(partition, at, now, &bytes, effects),
+            Step::Transactions { at, position, from } => {
+                self.take_transactions(partition, at, (position, from), now, &bytes, effects);
+            }
             Step::OffsetIndex => {
                 recovery.offset_index = bytes;
                 recovery.step = Step::TimeIndex;
@@ -218,7 +233,13 @@ impl LogStore {
                 self.begin_scan(partition, now, effects);
             }
             Step::Scan => self.scan(partition, now, &bytes, effects),
-            Step::Stranded { .. } => self.find_stranded(partition, now, &bytes, effects),
+            Step::Stranded { .. } => {
+                if bytes.is_empty() {
+                    // The file has become shorter: nothing more is in it.
+                    recovery.position = u64::MAX;
+                }
+                self.find_stranded(partition, now, &bytes, effects);
+            }
         }
     }
 
@@ -287,15 +308,6 @@ impl LogStore {
         let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
         let Some(log) = self.logs.get_mut(&partition) else { return };
         let dir = &mut self.dirs[usize::from(log.dir.0)];
-        let before = || match dir.boot.before()? {
-            // There is little of it.
-            _ if partition == TopicPartition::CLUSTER_METADATA => Some(Unrecorded::NEW),
-            before => Some(before.of(&log.topic, partition.partition)),
-        };
-        if recovery.entry.is_none() {
-            recovery.foreign = recovery.foreign.or_else(before);
-        }
-        // Where it is nobody else's, it is so new that it was not recorded yet.
         recovery.plan = match Plan::new(&recovery.files, recovery.entry.as_ref(), recovery.foreign) {
             Ok(plan) => plan,
             Err(reason) => return self.set_aside(partition, &reason),
@@ -308,39 +320,6 @@ impl LogStore {
             dir.ask(&mut self.io, round, Purpose::Step, IoOp::Remove { file }, effects);
         }
         self.follow_plan(partition, now, effects);
-    }
-
-    /// Takes up the segments that are not scanned, and begins to read what is to be known of them.
-    fn follow_plan(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
-        let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
-        let Some(log) = self.logs.get_mut(&partition) else { return };
-        let plan = &recovery.plan;
-        log.take_plan(plan, recovery.entry.as_ref(), now.wall);
-        (recovery.segment, recovery.position) = (plan.scan_segment, plan.scan_position);
-        recovery.step = Step::Producers;
-        // A recorded log's producers are recorded with it, and one that is scanned from its start has them in what is scanned.
-        let wanted = recovery.entry.is_none() && plan.scan_segment > 0;
-        let base = plan.segments[plan.scan_segment].base;
-        let snapshot = SegmentName::live(base, SegmentFile::ProducerSnapshot).format();
-        match recovery.files.iter().find(|(name, _)| wanted && **name == *snapshot) {
-            Some((name, length)) => {
-                let length = (*length).min(u64::from(LOG_INDEX_FILE_BYTES_MAX)) as u32;
-                let name = name.clone();
-                self.read_fixed(partition, &name, length, effects);
-            }
-            None => self.read_epochs(partition, now, effects),
-        }
-    }
-
-    /// Takes up the producers as of the segment in which the scan begins.
-    fn take_producers(&mut self, partition: TopicPartition, bytes: &[u8], effects: &mut Effects) {
-        let Some(log) = self.logs.get_mut(&partition) else { return };
-        match producer_snapshot::decode(bytes) {
-            Ok(entries) => log.producers = super::producer::ProducerState::restore(&entries),
-            Err(error) => {
-                effects.notice(Level::Warn, format!("producers of partition {} are forgotten: {error}", log.home));
-            }
-        }
     }
 
     fn read_epochs(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
@@ -377,7 +356,7 @@ impl LogStore {
         if recovery.plan.is_clean() {
             return self.finish(partition, now, None, Stranded::default(), effects);
         }
-        if matches!(recovery.step, Step::Transactions(_)) {
+        if matches!(recovery.step, Step::Transactions { .. }) {
             recovery.step = Step::OffsetIndex;
         }
         let segment = recovery.plan.segments[recovery.plan.scan_segment];

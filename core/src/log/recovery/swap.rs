@@ -5,7 +5,8 @@
 //! first `.cleaned` one on belong to a split that was not complete; the others take the place of all segments that begin
 //! within what they hold.
 //!
-//! Each step is durable before the next begins: a power loss in between leaves what the next start completes to the same.
+//! Each step is durable before the next begins: a power loss in between leaves what the next start completes to the same. So
+//! the `.swap` files of an incomplete split are gone before the `.cleaned` ones that tell of it.
 
 use super::scan::{self, Expected, Next};
 use super::{FoundFile, Step};
@@ -47,7 +48,10 @@ enum SwapStage {
     Measuring,
     /// They and their names are made durable: after a kill nothing has done so.
     Securing,
-    /// The segments that they replace, and all that is worth nothing, are removed.
+    /// Those of a split that was not complete are removed.
+    Undoing,
+    SyncingUndone,
+    /// The segments that the others replace, and all else that is worth nothing, are removed.
     Removing,
     SyncingRemoved,
     /// The suffix is dropped.
@@ -139,6 +143,7 @@ impl LogStore {
         let Some(swap) = &mut recovery.swap else { return };
         let Some((name, length)) = swap.logs.front().copied() else { return };
         let start = swap.position;
+        let ends_early = (piece.len() as u64) < u64::from(swap.length).min(length - start);
         loop {
             let rest = piece.get((swap.position - start) as usize..).unwrap_or_default();
             let left = length - swap.position;
@@ -151,7 +156,7 @@ impl LogStore {
                     swap.position += header.bytes as u64;
                     swap.length = LOG_READ_BYTES_MAX;
                 }
-                Next::Needs(needed) if swap.position > start || needed > piece.len() => {
+                Next::Needs(needed) if !ends_early && (swap.position > start || needed > piece.len()) => {
                     swap.length = LOG_READ_BYTES_MAX.max(u32::try_from(needed).unwrap_or(u32::MAX));
                     break;
                 }
@@ -179,7 +184,9 @@ impl LogStore {
     fn end_swap_stage(&mut self, partition: TopicPartition, stage: SwapStage, now: Now, effects: &mut Effects) {
         let next = match stage {
             SwapStage::Measuring => SwapStage::Securing,
-            SwapStage::Securing => SwapStage::Removing,
+            SwapStage::Securing => SwapStage::Undoing,
+            SwapStage::Undoing => SwapStage::SyncingUndone,
+            SwapStage::SyncingUndone => SwapStage::Removing,
             SwapStage::Removing => SwapStage::SyncingRemoved,
             SwapStage::SyncingRemoved => SwapStage::Renaming,
             SwapStage::Renaming => SwapStage::SyncingRenamed,
@@ -195,14 +202,17 @@ impl LogStore {
         let sync_names = || IoOp::SyncDir { dir: FileName::new(log.dir, &log.home) };
         let all = recovery.files.iter().filter_map(|(name, _)| SegmentName::parse(name));
         let staying = |name: &SegmentName| name.stage == Stage::Swap && is_complete(*name, &recovery.files);
+        let undone = |name: &SegmentName| name.stage == Stage::Swap && !is_complete(*name, &recovery.files);
         let ops: Vec<IoOp> = match stage {
             SwapStage::Measuring => Vec::new(),
             SwapStage::Securing => {
                 let syncs = all.filter(staying).map(|name| IoOp::Sync { file: file(name) });
                 syncs.chain([sync_names()]).collect()
             }
+            SwapStage::Undoing => all.filter(undone).map(|name| IoOp::Remove { file: file(name) }).collect(),
+            SwapStage::SyncingUndone => all.filter(undone).take(1).map(|_| sync_names()).collect(),
             SwapStage::Removing => {
-                let gone = all.filter(|name| swap.removes(*name, &recovery.files));
+                let gone = all.filter(|name| swap.removes(*name, &recovery.files) && !undone(name));
                 gone.map(|name| IoOp::Remove { file: file(name) }).collect()
             }
             SwapStage::Renaming => {

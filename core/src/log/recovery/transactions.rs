@@ -8,7 +8,8 @@ use crate::effect::{Effects, Level};
 use crate::ids::{FilePosition, Offset, TopicPartition};
 use crate::limits::LOG_INDEX_FILE_BYTES_MAX;
 use crate::log::files::segment_name::SegmentFile;
-use crate::log::files::txn_index::TxnIndex;
+use crate::log::files::txn_index::{ENTRY_BYTES, TxnIndex};
+use crate::log::files::{FileError, FileErrorKind};
 use crate::log::names;
 use crate::log::producer::AbortedTransaction;
 use crate::log::replace::AfterReplace;
@@ -17,6 +18,9 @@ use crate::time::Now;
 use alloc::format;
 use alloc::vec::Vec;
 use bytes::Bytes;
+
+/// How much of an index is read at once: whole entries.
+const PIECE_BYTES: u64 = LOG_INDEX_FILE_BYTES_MAX as u64 / ENTRY_BYTES as u64 * ENTRY_BYTES as u64;
 
 impl LogStore {
     /// Reads the next index of aborted transactions, from this segment on, or goes on.
@@ -33,33 +37,51 @@ impl LogStore {
         let unscanned = plan.scan_segment + usize::from(plan.scan_position > 0);
         let length = |at: usize| plan.segments.get(at).and_then(|segment| segment.txn_index).unwrap_or(0);
         let next = (from..unscanned).find(|at| length(*at) > 0);
-        recovery.step = Step::Transactions(next.unwrap_or(unscanned));
-        let Some(at) = next else { return self.load_active_index(partition, now, effects) };
-        let length = length(at).min(u64::from(LOG_INDEX_FILE_BYTES_MAX)) as u32;
-        let file = names::file(log.dir, &log.home, plan.segments[at].base, SegmentFile::TxnIndex);
+        let at = next.unwrap_or(unscanned);
+        let base = plan.segments.get(at).map_or(log.log_end, |segment| segment.base);
+        recovery.step = Step::Transactions { at, position: 0, from: base };
+        if next.is_none() {
+            return self.load_active_index(partition, now, effects);
+        }
+        let length = length(at).min(PIECE_BYTES) as u32;
+        let file = names::file(log.dir, &log.home, base, SegmentFile::TxnIndex);
         self.ask_read(partition, file, FilePosition(0), length, effects);
     }
 
-    /// Takes up the aborted transactions of a segment. Where they cannot be read they are in the log: it is scanned from there
+    /// Takes up a piece of the aborted transactions of a segment. Where they cannot be read they are in the log: it is scanned from there
     /// on. A log that is recorded was not damaged so when it was: it is set aside.
     pub(super) fn take_transactions(
         &mut self,
         partition: TopicPartition,
         at: usize,
+        (position, from): (u64, Offset),
         now: Now,
         bytes: &[u8],
         effects: &mut Effects,
     ) {
         let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
         let Some(log) = self.logs.get_mut(&partition) else { return };
-        let base = recovery.plan.segments[at].base;
-        match TxnIndex::decode(bytes, base) {
+        let segment = recovery.plan.segments[at];
+        let (base, left) = (segment.base, segment.txn_index.unwrap_or(0).saturating_sub(position));
+        let ends_early = (bytes.len() as u64) < left.min(PIECE_BYTES);
+        let truncated = FileError::new(bytes.len(), FileErrorKind::Truncated("its last entry"));
+        match TxnIndex::decode(bytes, from).and_then(|index| if ends_early { Err(truncated) } else { Ok(index) }) {
             Ok(index) => {
+                let read = bytes.len() as u64;
+                let last = index.iter().next_back().map_or(from, |last| last.last_offset);
                 let (start, end) = (log.log_start, recovery.plan.scan_offset);
                 let transactions = index.iter().map(AbortedTransaction::from);
                 let here = transactions.filter(|aborted| (start..end).contains(&aborted.last_offset));
                 log.producers.restore_aborted(here);
-                self.read_transactions(partition, at + 1, now, effects);
+                if left == read {
+                    return self.read_transactions(partition, at + 1, now, effects);
+                }
+                // What follows has later markers.
+                let (position, from) = (position + read, Offset(last.0.saturating_add(1)));
+                recovery.step = Step::Transactions { at, position, from };
+                let length = (left - read).min(PIECE_BYTES) as u32;
+                let file = names::file(log.dir, &log.home, base, SegmentFile::TxnIndex);
+                self.ask_read(partition, file, FilePosition(position), length, effects);
             }
             Err(error) if recovery.entry.is_some() => {
                 self.set_aside(partition, &format!("the transaction index of segment {base} is damaged: {error}"));

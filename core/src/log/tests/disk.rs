@@ -217,6 +217,11 @@ impl Disk {
         self.durable_names.remove(path);
     }
 
+    /// That a file is gone is durable.
+    pub(super) fn forget(&mut self, path: &str) {
+        self.durable_names.remove(path);
+    }
+
     pub(super) fn rename(&mut self, from: &str, to: &str) {
         let file = self.files.remove(from).expect("the file is there");
         self.durable_names.remove(from);

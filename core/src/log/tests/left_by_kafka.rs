@@ -4,8 +4,9 @@
 use super::*;
 use crate::ids::ProducerId;
 use crate::log::Unavailable;
-use crate::log::files::partition_metadata;
-use crate::log::header::BatchHeader;
+use crate::log::files::{partition_metadata, producer_snapshot};
+use crate::log::header::{self, BatchHeader};
+use crate::log::producer::ProducerState;
 use alloc::string::String;
 use grete_protocol::records;
 
@@ -127,6 +128,109 @@ fn an_index_of_aborted_transactions_that_is_lost_or_damaged_is_made_anew() {
     }
 }
 
+/// Where the segments of [`cut_within_transactions`] begin.
+const CUTS: [i64; 3] = [0, 20, 35];
+
+/// The same log in three segments. The marker of an aborted transaction is the first batch of the second one, and the third one
+/// begins within one that is aborted there.
+fn cut_within_transactions() -> World {
+    let mut world = directory();
+    let batches: Vec<&[u8]> = records::batches(LOG).map(|batch| batch.unwrap().bytes()).collect();
+    for (at, base) in CUTS.into_iter().enumerate() {
+        let end = CUTS.get(at + 1).copied().unwrap_or(i64::MAX);
+        let here = |offset: i64| (base..end).contains(&offset);
+        let log = batches.iter().filter(|batch| here(base_offset(batch))).copied().collect::<Vec<_>>().concat();
+        let marker = |entry: &&[u8]| here(i64::from_be_bytes(entry[18..26].try_into().unwrap()));
+        let index = ABORTED.chunks(ABORTED_ENTRY_BYTES).filter(marker).collect::<Vec<_>>().concat();
+        assert!(!index.is_empty());
+        world.disk.put(&name(base, ".log"), log);
+        world.disk.put(&name(base, ".txnindex"), index);
+        if base > 0 {
+            let mut producers = ProducerState::default();
+            for batch in batches.iter().filter(|batch| base_offset(batch) < base) {
+                let header = BatchHeader::parse(batch).unwrap();
+                match header::marker_in(&header, batch) {
+                    Some(marker) => producers.take_up_marker(&header, marker),
+                    None => producers.take_up(&header),
+                }
+            }
+            let entries: Vec<_> = producers.entries().collect();
+            world.disk.put(&name(base, ".snapshot"), producer_snapshot::encode(entries.into_iter()));
+        }
+    }
+    world
+}
+
+#[test]
+fn where_a_snapshot_of_producers_is_lost_or_torn_an_older_one_is_replayed_from() {
+    type Damage = fn(&mut World, &str);
+    let damages: [Damage; 4] = [
+        |_, _| {},
+        |world, name| world.disk.remove(name),
+        |world, name| world.disk.change(name, |bytes| bytes.truncate(30)),
+        |world, name| world.disk.change(name, |bytes| bytes.clear()),
+    ];
+    let cases = damages
+        .into_iter()
+        .enumerate()
+        .flat_map(|damage| [(true, true), (true, false), (false, true), (false, false)].map(|how| (damage, how)));
+    for ((number, damage), (is_clean, older_is_good)) in cases {
+        let mut world = cut_within_transactions();
+        if !is_clean {
+            world.clean.clear();
+            world.disk.put("recovery-point-offset-checkpoint", "0\n1\norders 0 40\n".into());
+        }
+        damage(&mut world, &name(35, ".snapshot"));
+        if older_is_good {
+            // Nothing is scanned before the segment with the snapshot.
+            world.disk.change(&name(0, ".log"), |bytes| bytes[70] ^= 1);
+        } else {
+            damage(&mut world, &name(20, ".snapshot"));
+        }
+        let indexes = |world: &World| CUTS.map(|base| world.disk.bytes(&name(base, ".txnindex")).to_vec());
+        let before = indexes(&world);
+        for _ in 0..2 {
+            reopen(&mut world);
+            let told = alloc::format!("clean {is_clean}, damage {number}, {older_is_good}: {:?}", world.disk.notices);
+            assert_eq!(world.store.state(partition(0)).map(|state| state.log_end), Ok(Offset(60)), "{told}");
+            assert_eq!(aborted(&world), kafkas(), "{told}");
+            assert!(indexes(&world) == before, "{told}");
+            let open = world.store.producers(partition(0)).unwrap().into_iter();
+            let open: Vec<_> = open.map(|producer| producer.current_transaction_start.0).collect();
+            assert_eq!(open, [21, -1, 51, -1], "{told}");
+            world.disk.lose_power();
+        }
+    }
+}
+
+#[test]
+fn an_index_of_aborted_transactions_may_be_larger_than_what_is_read_at_once() {
+    let mut world = transactions();
+    reopen(&mut world);
+    // Behind what is recorded it may say what it likes.
+    let many = u64::from(crate::limits::LOG_INDEX_FILE_BYTES_MAX) / ABORTED_ENTRY_BYTES as u64 + 10;
+    world.disk.change(&[FIRST, ".txnindex"].concat(), |bytes| {
+        for marker in (1000..).take(many as usize) {
+            let numbers = [0, marker - 1, marker, marker];
+            bytes.extend([0; 2].into_iter().chain(numbers.into_iter().flat_map(i64::to_be_bytes)));
+        }
+    });
+    let large = world.clone();
+    reopen(&mut world);
+    assert_eq!(aborted(&world), kafkas(), "{:?}", world.disk.notices);
+    // All of it is looked at: also where one piece ends and the next begins, which has to go on where the one ended.
+    let at_once = crate::limits::LOG_INDEX_FILE_BYTES_MAX as usize / ABORTED_ENTRY_BYTES * ABORTED_ENTRY_BYTES;
+    for entry in [at_once, at_once + ABORTED_ENTRY_BYTES * 3] {
+        let mut damaged = large.clone();
+        damaged.disk.change(&[FIRST, ".txnindex"].concat(), |bytes| {
+            let offsets = [1999_i64, 2000].map(i64::to_be_bytes).concat();
+            bytes[entry + 10..entry + 26].copy_from_slice(&offsets);
+        });
+        reopen(&mut damaged);
+        assert_eq!(damaged.store.state(partition(0)), Err(Unavailable::Damaged));
+    }
+}
+
 #[test]
 fn damage_of_aborted_transactions_in_a_recorded_log_sets_it_aside() {
     let mut world = transactions();
@@ -157,6 +261,11 @@ fn batches(offsets: &[u8]) -> Vec<u8> {
     offsets.iter().flat_map(|offset| batch(*offset)).collect()
 }
 
+/// A snapshot of producers as Kafka writes it of a log that has none.
+fn no_producers() -> Vec<u8> {
+    producer_snapshot::encode(core::iter::empty())
+}
+
 /// A log in four segments, of which the first two have been compacted to one and the third to one.
 fn interrupted() -> World {
     let mut world = directory();
@@ -165,6 +274,7 @@ fn interrupted() -> World {
         world.disk.put(&name(base, ".log"), batches(offsets));
         world.disk.put(&name(base, ".index"), Vec::new());
     }
+    world.disk.put(&name(18, ".snapshot"), no_producers());
     world.disk.put("recovery-point-offset-checkpoint", "0\n1\norders 0 18\n".into());
     for (base, offsets) in [(0, &[2, 10][..]), (12, &[14, 16])] {
         world.disk.put(&name(base, ".log.swap"), batches(offsets));
@@ -194,7 +304,8 @@ fn a_compaction_that_was_interrupted_is_completed() {
     let mut world = interrupted();
     reopen(&mut world);
     assert_eq!(offsets(&mut world), [2, 10, 14, 16, 18, 20], "{:?}", world.disk.notices);
-    let left = [".index", ".log", ".timeindex", "12.index", "12.log", "12.timeindex", "18.index", "18.log"];
+    let left =
+        [".index", ".log", ".timeindex", "12.index", "12.log", "12.timeindex", "18.index", "18.log", "18.snapshot"];
     assert_eq!(files(&world), left);
     assert!(world.disk.notices.contains(&"A compaction of orders-0 that was interrupted is completed.".into()));
     world.disk.lose_power();
@@ -238,7 +349,35 @@ fn a_split_that_was_not_complete_is_undone() {
     world.disk.put(&name(12, ".txnindex.cleaned"), Vec::new());
     reopen(&mut world);
     assert_eq!(offsets(&mut world), [2, 10, 12, 14, 16, 18, 20], "{:?}", world.disk.notices);
-    assert_eq!(files(&world), [".index", ".log", ".timeindex", "12.index", "12.log", "18.index", "18.log"]);
+    assert_eq!(
+        files(&world),
+        [".index", ".log", ".timeindex", "12.index", "12.log", "18.index", "18.log", "18.snapshot"]
+    );
+}
+
+#[test]
+fn a_split_stays_undone_whatever_a_power_loss_leaves_of_its_files() {
+    let mut steps = 0;
+    loop {
+        let mut world = interrupted();
+        world.disk.put(&name(12, ".txnindex.cleaned"), Vec::new());
+        world.restart();
+        world.open(partition(0), &LogConfig::default());
+        world.end_step();
+        let ended = (0..steps).any(|_| !world.complete_one());
+        // What was removed and not synced may be gone, and here it is the one file that says what the others are.
+        if !world.disk.paths().iter().any(|path| path.ends_with(".cleaned")) {
+            world.disk.forget(&name(12, ".txnindex.cleaned"));
+        }
+        world.disk.lose_power();
+        reopen(&mut world);
+        assert_eq!(offsets(&mut world), [2, 10, 12, 14, 16, 18, 20], "after {steps} steps: {:?}", world.disk.notices);
+        if ended {
+            break;
+        }
+        steps += 1;
+    }
+    assert!(steps > 25, "{steps} steps");
 }
 
 #[test]
@@ -265,12 +404,73 @@ fn a_power_loss_while_a_compaction_is_completed_changes_nothing() {
 fn a_damaged_swap_file_sets_the_log_aside_and_nothing_is_changed() {
     for damage in [|bytes: &mut Vec<u8>| bytes[190] ^= 1, |bytes: &mut Vec<u8>| bytes.truncate(150)] {
         let mut world = interrupted();
+        world.disk.put("log-start-offset-checkpoint", "0\n1\norders 0 3\n".into());
         world.disk.change(&name(0, ".log.swap"), damage);
         let before = files(&world);
         reopen(&mut world);
         assert_eq!(world.store.state(partition(0)), Err(Unavailable::Damaged));
         assert_eq!(files(&world), before);
+        assert!(world.store.is_proven());
+        // The other broker's checkpoints go now, and what they said is not lost with them.
+        world.disk.remove("recovery-point-offset-checkpoint");
+        world.disk.remove("log-start-offset-checkpoint");
+        for path in [".log.swap", ".index.swap", ".timeindex.swap"].map(|suffix| name(0, suffix)) {
+            world.disk.remove(&path);
+        }
+        // Without it the log is as it was, but for what was compacted before.
+        world.disk.change(&name(6, ".log"), |bytes| drop(bytes.drain(101..202)));
+        reopen(&mut world);
+        let state = world.store.state(partition(0));
+        assert_eq!(state.map(|state| (state.log_start, state.log_end)), Ok((Offset(3), Offset(22))));
+        let all = world.read_all(partition(0), Offset(3), 1000);
+        let offsets: Vec<u8> = all.chunks(101).map(|batch| batch[7]).collect();
+        assert_eq!(offsets, [2, 4, 6, 10, 14, 16, 18, 20], "{:?}", world.disk.notices);
     }
+}
+
+#[test]
+fn a_file_that_has_become_shorter_ends_what_is_read_of_it() {
+    for (file, suffix) in [(0, ".log.swap"), (12, ".log.swap"), (18, ".log")] {
+        for left in [0, 101, 150] {
+            let mut world = interrupted();
+            world.restart();
+            world.disk.change(&name(file, suffix), |bytes| bytes.truncate(left));
+            world.open(partition(0), &LogConfig::default());
+            world.end_step();
+            let ended = (0..200).any(|_| !world.complete_one());
+            assert!(ended, "{suffix} with {left} bytes is not read for ever");
+        }
+    }
+}
+
+#[test]
+fn what_is_told_of_a_cut_depends_on_whose_log_it_was() {
+    let mut world = interrupted();
+    world.disk.change(&name(18, ".log"), |bytes| bytes.truncate(150));
+    reopen(&mut world);
+    let cut = world.disk.notices.iter().find(|notice| notice.contains("cut")).unwrap();
+    assert!(
+        cut.contains("49 bytes behind it, which the broker that wrote them had not noted as flushed, are cut"),
+        "{cut}"
+    );
+}
+
+#[test]
+fn a_missing_directory_that_another_broker_left_in_order_is_told_as_such() {
+    let mut world = transactions();
+    world.disk.change(&[SECOND, ".log"].concat(), |bytes| bytes[30] ^= 1);
+    reopen(&mut world);
+    assert_eq!(world.store.state(partition(0)), Err(Unavailable::Damaged));
+    let paths: Vec<String> = world.disk.paths().into_iter().map(String::from).collect();
+    paths.iter().filter(|path| path.starts_with("orders-0/")).for_each(|path| world.disk.remove(path));
+    world.disk.remove_dir("orders-0");
+    reopen(&mut world);
+    let reason = world.events.iter().find_map(|event| match event {
+        LogEvent::Damaged { reason, .. } => Some(reason),
+        _ => None,
+    });
+    let reason = reason.unwrap();
+    assert!(reason.contains("its directory is missing, and another broker had flushed all of it"), "{reason}");
 }
 
 #[test]
