@@ -91,14 +91,14 @@ pub const REQUEST_OVERHEAD_BYTES: usize = 512;
 pub const ANSWER_OVERHEAD_BYTES: usize = 256;
 
 /// The bytes of an answer that are handed to the runtime as one send. What a slow client has taken of a large answer is seen,
-/// and given back, in steps of this.
-pub const SEND_BYTES_MAX: usize = 256 * 1024;
+/// and given back, in steps of this: who takes one in [`CONNECTION_STALLED_MS`] is never cut. Runtimes write many at once.
+pub const SEND_BYTES_MAX: usize = 32 * 1024;
 
 /// What a Fetch may return at least while there is room for answers at all.
 pub const FETCH_GRANT_BYTES_MIN: usize = 64 * 1024;
 
-/// How long a client may take no byte of its answers, or be behind with what it sends, where room is spent or its connection
-/// is to close; then the connection is cut.
+/// How long a client may take none of the sends that its answers consist of, or be behind with what it sends, where others
+/// wait for the room that it holds or its connection is to close; then the connection is cut.
 pub const CONNECTION_STALLED_MS: i64 = 1_000;
 
 /// How often such clients are looked for, where they may be in the way.

@@ -43,7 +43,7 @@ use crate::timer::Timers;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use connections::Connections;
+use connections::{Connections, HeldBack};
 use core::time::Duration;
 use groups::Coordinators;
 use head::Head;
@@ -70,7 +70,7 @@ pub struct Shard {
     connections: Connections,
     requests: BTreeMap<(ConnectionId, Sequence), UnderWay>,
     /// Requests that wait for answers to leave before they begin, in their order.
-    held_back: VecDeque<(ConnectionId, Sequence)>,
+    held_back: HeldBack,
     parked: BTreeMap<(ConnectionId, Sequence), Request>,
     sessions: SessionCache,
     timers: Timers<Timer>,
@@ -124,7 +124,7 @@ impl Shard {
                 node.request_bytes_max,
             ),
             requests: BTreeMap::new(),
-            held_back: VecDeque::new(),
+            held_back: HeldBack::new(),
             parked: BTreeMap::new(),
             sessions: SessionCache::new(slots, share(FETCH_SESSIONS_BYTES_MAX), eviction),
             timers: Timers::default(),

@@ -261,14 +261,14 @@ impl Shard {
 
     /// Looks out for clients that do nothing, as long as they may be in the way.
     pub(super) fn watch_stalled(&mut self, now: Now) {
-        if self.timers.get(&Timer::Stalled).is_none() && self.connections.must_watch() {
+        if self.timers.get(&Timer::Stalled).is_none() && self.connections.must_watch(&self.held_back) {
             self.timers.set(Timer::Stalled, now.instant.after_ms(CONNECTION_WATCH_MS));
         }
     }
 
     /// Cuts the connections of such clients, and says so.
     pub(super) fn stalled_due(&mut self, now: Now, effects: &mut Effects) {
-        for (id, reason) in self.connections.cut_stalled(now.instant, effects) {
+        for (id, reason) in self.connections.cut_stalled(now.instant, &self.held_back, effects) {
             if let Some(connection) = self.connections.get_mut(id) {
                 let text = format!("The connection of {} is cut: it {reason}", connection.client.peer);
                 self.refusals.tell(now.instant, &text, effects);
