@@ -3,6 +3,7 @@
 use super::{CallError, Client};
 use crate::drive::Drive;
 use bytes::{Bytes, BytesMut};
+use grete_protocol::records::{BatchView, batches};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
@@ -25,6 +26,10 @@ use std::collections::BTreeMap;
 
 /// The version of Produce in which [`produce`] speaks: the last one that names topics.
 pub const PRODUCE_VERSION: i16 = 12;
+
+/// The records of a batch that a client takes.
+const BATCH_RECORDS_MAX: i32 = 1 << 20;
+
 const FETCH_VERSION: i16 = 12;
 const CREATE_TOPICS_VERSION: i16 = 7;
 const DELETE_TOPICS_VERSION: i16 = 6;
@@ -164,6 +169,11 @@ pub fn fetch(
     let data = data.ok_or_else(|| wrong("no partition"))?;
     code(data.error_code)?;
     let mut bytes = data.records.clone().unwrap_or_default();
+    // The crate reserves as many records as a batch says that it has, and a batch may say anything.
+    let too_many = |batch: BatchView<'_>| batch.header().records_count > BATCH_RECORDS_MAX;
+    if batches(&bytes).any(|batch| batch.is_ok_and(too_many)) {
+        return Err(wrong("a batch of more records than anybody wrote"));
+    }
     let sets = RecordBatchDecoder::decode_all(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
     let records = sets
         .into_iter()
