@@ -29,6 +29,7 @@ use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::time::Duration;
 
 /// Requests that wait for answers to leave before they begin, in their order.
 pub(super) type HeldBack = VecDeque<(ConnectionId, Sequence)>;
@@ -287,6 +288,15 @@ impl Connections {
 
     fn is_frame_room_spent(&self) -> bool {
         self.frames.is_wanted() || self.frames.is_small_spent()
+    }
+
+    /// Gives all clients as much more time as the node itself has `lost`.
+    pub(crate) fn forgive(&mut self, lost: Duration, now: Instant) {
+        for at in self.by_id.values_mut() {
+            at.active = at.active.after(lost).min(now);
+            at.unsent.taken_at = at.unsent.taken_at.after(lost).min(now);
+        }
+        self.frames.forgive(lost, now);
     }
 
     /// Cuts the connections of clients that do nothing for too long, where that is in the way of others, such as those whose

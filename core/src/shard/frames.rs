@@ -21,6 +21,7 @@ use crate::limits::{
 use crate::time::Instant;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 /// The room for frames.
 #[derive(Clone, Debug)]
@@ -214,6 +215,13 @@ impl FrameRoom {
     /// Whether some frame waits for room.
     pub(super) fn is_wanted(&self) -> bool {
         !self.middle.waiting.is_empty() || !self.giant.waiting.is_empty()
+    }
+
+    /// Gives what was admitted as much more time to come as the node itself has `lost`.
+    pub(super) fn forgive(&mut self, lost: Duration, now: Instant) {
+        for partial in self.partials.values_mut() {
+            partial.admitted_at = partial.admitted_at.after(lost).min(now);
+        }
     }
 
     /// The connections whose partial frames are slow and in the way of others.

@@ -141,6 +141,7 @@ impl Shard {
 
     /// Takes what has happened, at one moment.
     pub fn step(&mut self, now: Now, events: &mut VecDeque<Event>, effects: &mut Effects) {
+        self.forgive_pause(now);
         while let Some(event) = events.pop_front() {
             self.event(now, event, effects);
             self.pump(now, effects);

@@ -266,6 +266,17 @@ impl Shard {
         }
     }
 
+    /// Where the shard has been called much later than it wanted, no client is to blame for what has not come meanwhile: it
+    /// may lie in the kernel. Before anything else of a step.
+    pub(super) fn forgive_pause(&mut self, now: Now) {
+        if let Some(due) = self.timers.get(&Timer::Stalled)
+            && due.after_ms(CONNECTION_WATCH_MS) <= now.instant
+        {
+            self.connections.forgive(now.instant.since(due), now.instant);
+            self.timers.set(Timer::Stalled, now.instant.after_ms(CONNECTION_WATCH_MS));
+        }
+    }
+
     /// Cuts the connections of such clients, and says so.
     pub(super) fn stalled_due(&mut self, now: Now, effects: &mut Effects) {
         for (id, reason) in self.connections.cut_stalled(now.instant, &self.held_back, effects) {

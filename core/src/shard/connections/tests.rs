@@ -87,6 +87,28 @@ fn who_takes_a_large_answer_slowly_is_not_cut() {
     connections.check_invariants(0);
 }
 
+/// A virtual machine that stood still: what has come meanwhile is in the kernel.
+#[test]
+fn nobody_is_cut_for_the_time_that_the_node_has_lost() {
+    let mut connections = connections(41, 1_000);
+    let (taker, start, mut effects) = (ConnectionId(40), Instant::default(), Effects::new());
+    connections.answer(taker, 0, Some(vec![Bytes::from(vec![0; 2_000])]), start, &mut effects);
+    for id in 0..40 {
+        connections.announced(ConnectionId(id), LARGE, PRODUCE, start, &mut effects);
+    }
+    let waits = held_back(ConnectionId(0));
+    assert!(connections.must_watch(&waits) && connections.frames.is_wanted());
+    let (lost, later) = (Duration::from_secs(5), start.after(Duration::from_millis(5_500)));
+    connections.forgive(lost, later);
+    assert!(connections.cut_stalled(later, &waits, &mut effects).is_empty());
+    let last = later.after_ms(CONNECTION_STALLED_MS / 2);
+    let cut = connections.cut_stalled(last, &waits, &mut effects);
+    assert!(cut.iter().any(|(id, _)| *id == taker), "it has a second of the node's time");
+    connections.forgive(lost, later);
+    let taken_at = connections.get_mut(taker).map(|at| at.unsent.taken_at);
+    assert_eq!(taken_at, Some(later), "nothing happens in times to come");
+}
+
 #[test]
 fn a_send_that_is_completed_after_its_connection_closed_says_nothing() {
     let mut connections = connections(1, 10_000);
