@@ -53,7 +53,8 @@ pub const LOG_INDEX_FILE_BYTES_MAX: u32 = 16 << 20;
 /// What the members of all groups of a node may hold in memory by what they join with and are assigned, in bytes.
 pub const GROUP_MEMBERS_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// The least of that which the groups of each shard have, so that a large group fits however many shards there are.
+/// The least of that which the groups of each shard have, so that a large group fits however many shards there are. With more
+/// than two shards it is the bound: all groups of a node may then hold this much for each shard.
 pub const GROUP_MEMBERS_SHARE_BYTES_MIN: usize = 16 << 20;
 
 /// Ids of one group that were given to clients who have not joined with them yet.
@@ -135,7 +136,8 @@ pub const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;
 /// what has come of small ones before anybody could say no.
 pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// The least of that which each shard has, so that several frames of the usual size fit however many shards there are.
+/// The least of that which each shard has, so that several frames of the usual size fit however many shards there are. With
+/// more than eight shards it is the bound: all frames of a node may then hold this much for each shard.
 pub const FRAME_SHARE_BYTES_MIN: usize = 4 << 20;
 
 /// What answers may hold that have not left.
