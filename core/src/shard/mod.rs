@@ -214,14 +214,15 @@ impl Shard {
     /// Does all that can be done without the world.
     fn pump(&mut self, now: Now, effects: &mut Effects) {
         loop {
-            if let Some(message) = self.inbox.pop_front() {
-                self.receive(now, self.shard, message, effects);
-            } else if let Some(event) = self.store.next_event() {
-                self.log_event(now, event, effects);
-            } else if !self.is_stopping()
+            // First of all: a coordinator hears what became of its append before anything else reaches it.
+            if !self.is_stopping()
                 && let Some(wanted) = self.coordinators.pop(effects)
             {
                 self.coordinator_wants(now, wanted, effects);
+            } else if let Some(message) = self.inbox.pop_front() {
+                self.receive(now, self.shard, message, effects);
+            } else if let Some(event) = self.store.next_event() {
+                self.log_event(now, event, effects);
             } else {
                 return;
             }
