@@ -92,8 +92,9 @@ pub const REQUEST_OVERHEAD_BYTES: usize = 512;
 pub const ANSWER_OVERHEAD_BYTES: usize = 256;
 
 /// The bytes of an answer that are handed to the runtime as one send. What a slow client has taken of a large answer is seen,
-/// and given back, in steps of this: who takes one in [`CONNECTION_STALLED_MS`] is never cut. Runtimes write many at once.
-pub const SEND_BYTES_MAX: usize = 32 * 1024;
+/// and given back, in steps of this: who takes one in [`CONNECTION_STALLED_MS`] is never cut for it. A runtime may
+/// write each by itself, so that they are not tiny.
+pub const SEND_BYTES_MAX: usize = 64 * 1024;
 
 /// What a Fetch may return at least while there is room for answers at all.
 pub const FETCH_GRANT_BYTES_MIN: usize = 64 * 1024;

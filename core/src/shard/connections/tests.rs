@@ -62,7 +62,7 @@ fn who_takes_nothing_is_cut_once_room_is_spent() {
     connections.check_invariants(0);
 }
 
-/// A client at 512 kbit/s takes 8 MiB, which are more than its shard has room for, while another one waits.
+/// A client at 1 Mbit/s takes 8 MiB, which are more than its shard has room for, while another one waits.
 #[test]
 fn who_takes_a_large_answer_slowly_is_not_cut() {
     let mut connections = connections(2, 4 << 20);
@@ -80,7 +80,7 @@ fn who_takes_a_large_answer_slowly_is_not_cut() {
     assert_eq!(sends.iter().sum::<usize>(), 8 << 20);
     let mut now = start;
     for bytes in sends {
-        now = now.after_ms((bytes / 64) as i64);
+        now = now.after_ms((bytes / 125) as i64);
         assert!(connections.cut_stalled(now, &held_back(ConnectionId(1)), &mut effects).is_empty(), "it takes some");
         connections.sent(slow, now);
     }
