@@ -126,8 +126,9 @@ pub enum IoOp {
         /// The file.
         file: FileName,
     },
-    /// Give a file or a directory another name, replacing a file that has it. Ordered with what was emitted for either
-    /// name, and for what lies below them.
+    /// Give a file or a directory another name, replacing a file that has it. Ordered with what is emitted for the old name
+    /// and what lies below it, and before what is emitted for the new one later. What was emitted for the new name before has
+    /// to be complete.
     Rename {
         /// The old name.
         from: FileName,

@@ -50,9 +50,12 @@ pub const LOG_INDEX_BYTES_MAX: usize = 16 << 20;
 /// The bytes of one index file that are read at most; what lies beyond is found by scanning.
 pub const LOG_INDEX_FILE_BYTES_MAX: u32 = 16 << 20;
 
-/// What the members of all groups of one coordinator may hold in memory by what they join with, in bytes, where the
-/// configuration does not say otherwise.
-pub const GROUP_MEMBERS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What the members of all groups of a node may hold in memory by what they join with and are assigned, in bytes.
+pub const GROUP_MEMBERS_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// The least of that which the groups of each shard have, so that a large group fits however many shards there are. With more
+/// than two shards it is the bound: all groups of a node may then hold this much for each shard.
+pub const GROUP_MEMBERS_SHARE_BYTES_MIN: usize = 16 << 20;
 
 /// Ids of one group that were given to clients who have not joined with them yet.
 pub const GROUP_PENDING_MEMBERS_MAX: usize = 10_000;
@@ -89,14 +92,15 @@ pub const REQUEST_OVERHEAD_BYTES: usize = 512;
 pub const ANSWER_OVERHEAD_BYTES: usize = 256;
 
 /// The bytes of an answer that are handed to the runtime as one send. What a slow client has taken of a large answer is seen,
-/// and given back, in steps of this.
-pub const SEND_BYTES_MAX: usize = 256 * 1024;
+/// and given back, in steps of this: who takes one in [`CONNECTION_STALLED_MS`] is never cut for it. A runtime may
+/// write each by itself, so that they are not tiny.
+pub const SEND_BYTES_MAX: usize = 64 * 1024;
 
 /// What a Fetch may return at least while there is room for answers at all.
 pub const FETCH_GRANT_BYTES_MIN: usize = 64 * 1024;
 
-/// How long a client may take no byte of its answers, or be behind with what it sends, where room is spent or its connection
-/// is to close; then the connection is cut.
+/// How long a client may take none of the sends that its answers consist of, or be behind with what it sends, where others
+/// wait for the room that it holds or its connection is to close; then the connection is cut.
 pub const CONNECTION_STALLED_MS: i64 = 1_000;
 
 /// How often such clients are looked for, where they may be in the way.
@@ -107,6 +111,12 @@ pub const FRAME_OTHER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The most bytes of records in one Fetch response, whatever the client and `fetch.max.bytes` say.
 pub const FETCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What all fetch sessions may hold in memory, in bytes. Whom there is no room for fetches without a session.
+pub const FETCH_SESSIONS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What a fetch session is charged for a partition beside its topic's name: its places in two maps.
+pub const FETCH_SESSION_PARTITION_BYTES: usize = 256;
 
 /// What is read at once of a partition that is loaded as a whole.
 pub const LOAD_BYTES_MAX: u32 = 1024 * 1024;
@@ -127,11 +137,12 @@ pub const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;
 /// what has come of small ones before anybody could say no.
 pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// The least of that which each shard has, so that several frames of the usual size fit however many shards there are.
+/// The least of that which each shard has, so that several frames of the usual size fit however many shards there are. With
+/// more than eight shards it is the bound: all frames of a node may then hold this much for each shard.
 pub const FRAME_SHARE_BYTES_MIN: usize = 4 << 20;
 
 /// What answers may hold that have not left.
-pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A flushed-ends file is not written anew before it has this many bytes.
 pub const LOG_ENDS_FILE_BYTES_MIN: u64 = 256 << 10;

@@ -91,7 +91,7 @@ fn what_members_join_with() {
     coordinator.check_invariants();
 }
 
-fn commit(coordinator: &mut GroupCoordinator, partitions: i32) {
+fn commit(coordinator: &mut GroupCoordinator, partitions: core::ops::Range<i32>) {
     let offset = |partition| OffsetToCommit {
         partition: PartitionIndex(partition),
         offset: Offset(1),
@@ -100,7 +100,7 @@ fn commit(coordinator: &mut GroupCoordinator, partitions: i32) {
     };
     let topics: Topics = [("t", TopicId([1; 16]), i32::MAX)].into_iter().collect();
     let committer = Committer { api_version: 9, member: "", instance: None, generation: GenerationId::NONE };
-    let of_topic = TopicToCommit { topic: TopicRef::Name("t"), partitions: (0..partitions).map(offset).collect() };
+    let of_topic = TopicToCommit { topic: TopicRef::Name("t"), partitions: partitions.map(offset).collect() };
     coordinator.commit_offsets(NOW, Ticket(0), "g", committer, -1, &[of_topic], &topics);
 }
 
@@ -108,10 +108,10 @@ fn commit(coordinator: &mut GroupCoordinator, partitions: i32) {
 fn appends_that_are_not_committed() {
     let mut coordinator = coordinator(GroupSettings::default());
     for _ in 0..limits::GROUP_APPENDS_MAX {
-        commit(&mut coordinator, 1);
+        commit(&mut coordinator, 0..1);
         assert_eq!(settle(&mut coordinator, false), []);
     }
-    commit(&mut coordinator, 1);
+    commit(&mut coordinator, 0..1);
     coordinator.committed(NOW, AppendToken(limits::GROUP_APPENDS_MAX as u64 - 1));
     let answers = settle(&mut coordinator, true);
     assert_eq!(answers.len(), limits::GROUP_APPENDS_MAX + 1);
@@ -121,15 +121,36 @@ fn appends_that_are_not_committed() {
     });
     let refused: Vec<_> = errors.filter(|error| error.is_error()).collect();
     assert_eq!(refused, [ErrorCode::CoordinatorNotAvailable]);
-    commit(&mut coordinator, 1);
+    commit(&mut coordinator, 0..1);
     assert_eq!(settle(&mut coordinator, true).len(), 1, "there is room again");
+}
+
+#[test]
+fn offsets_of_a_group() {
+    let mut coordinator = coordinator(GroupSettings { batch_bytes_max: 64 << 20, ..GroupSettings::default() });
+    let mut commit = |partitions| -> (usize, usize) {
+        commit(&mut coordinator, partitions);
+        let [Answer::CommitOffsets(topics)] = &settle(&mut coordinator, true)[..] else { panic!("it is answered") };
+        let errors = topics[0].partitions.iter().map(|(_, error)| *error);
+        let refused = errors.clone().filter(|error| *error == ErrorCode::InvalidCommitOffsetSize).count();
+        (errors.filter(|error| !error.is_error()).count(), refused)
+    };
+    let max = limits::GROUP_OFFSETS_MAX as i32;
+    const AT_ONCE: i32 = 100_000;
+    for from in (0..max - 1).step_by(AT_ONCE as usize) {
+        let to = (from + AT_ONCE).min(max - 1);
+        assert_eq!(commit(from..to), ((to - from) as usize, 0));
+    }
+    assert_eq!(commit(max - 2..max + 2), (2, 2), "one that is known, and one more");
+    assert_eq!(commit(0..10), (10, 0), "what is known can be committed again");
+    assert_eq!(commit(max..max + 1), (0, 1));
 }
 
 #[test]
 fn a_batch_of_the_offsets_topic() {
     let size_of = |batch_bytes_max| {
         let mut coordinator = coordinator(GroupSettings { batch_bytes_max, ..GroupSettings::default() });
-        commit(&mut coordinator, 10);
+        commit(&mut coordinator, 0..10);
         match coordinator.pop() {
             Some(GroupOutput::Append { batch, .. }) => Some(batch.len()),
             Some(GroupOutput::Answer { answer: Answer::CommitOffsets(topics), .. }) => {

@@ -59,6 +59,8 @@ pub(crate) struct Node<M: Machine> {
     pub(crate) paused_until: WorldTime,
     /// What the operator was told, over all incarnations.
     pub(crate) notices: Vec<Notice>,
+    /// How many of them it told before it was started last.
+    pub(crate) told_before: usize,
     /// The operations on its disks that somebody waits for.
     pub(crate) watches: Vec<DiskWatch>,
 }

@@ -13,8 +13,8 @@ use grete_sim::world::{World, WorldProfile};
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, DescribeClusterRequest, DescribeQuorumRequest, GroupId, MetadataRequest,
-    OffsetFetchRequest, OffsetFetchResponse, TopicName,
+    ApiKey, ApiVersionsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeQuorumRequest, GroupId,
+    MetadataRequest, OffsetFetchRequest, OffsetFetchResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use std::sync::Arc;
@@ -133,4 +133,23 @@ fn the_quorum_is_where_the_controller_listens_whoever_asks() {
     assert_eq!(nodes(with_controller(), BROKER), at("CONTROL", 10_092));
     assert_eq!(nodes(with_controller(), CONTROLLER), at("CONTROL", 10_092));
     assert_eq!(nodes(world(), BROKER), at("CONTROLLER", 9092), "a node without such a listener");
+}
+
+#[test]
+fn where_no_topic_may_be_deleted_nothing_else_is_looked_at() {
+    let mut config = node_config(1);
+    config.topics.delete_topics = false;
+    let (mut world, node) = world_of(config);
+    let mut client = Client::connect(&mut world, node);
+    let name = |text| TopicName(StrBytes::from_static_str(text));
+    const INVALID_REQUEST: i16 = 42;
+    const TOPIC_DELETION_DISABLED: i16 = 73;
+    for (version, error) in [(2, INVALID_REQUEST), (3, TOPIC_DELETION_DISABLED), (5, TOPIC_DELETION_DISABLED)] {
+        let names = vec![name("not-there"), name("twice"), name("twice")];
+        let request = DeleteTopicsRequest::default().with_topic_names(names.clone()).with_timeout_ms(0);
+        let answer = client.call(&mut world, &request, version).unwrap();
+        let answers: Vec<_> = answer.responses.iter().map(|one| (one.name.clone(), one.error_code)).collect();
+        assert_eq!(answers, names.into_iter().map(|name| (Some(name), error)).collect::<Vec<_>>(), "version {version}");
+        assert!(answer.responses.iter().all(|one| one.error_message.is_none()));
+    }
 }

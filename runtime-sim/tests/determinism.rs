@@ -17,11 +17,12 @@ use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiVersionsRequest, BrokerId, CreateTopicsRequest, FetchRequest, FindCoordinatorRequest, GroupId,
-    InitProducerIdRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, ProduceRequest,
-    TopicName,
+    ApiVersionsRequest, BrokerId, CreateTopicsRequest, DeleteGroupsRequest, DescribeGroupsRequest, FetchRequest,
+    FindCoordinatorRequest, GroupId, InitProducerIdRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
+    OffsetCommitRequest, OffsetFetchRequest, ProduceRequest, TopicName,
 };
 use kafka_protocol::protocol::{Request, StrBytes};
 use std::sync::Arc;
@@ -84,6 +85,11 @@ fn produce(values: &[Bytes], partitions: core::ops::Range<i32>) -> ProduceReques
 }
 
 fn fetch(offset: i64) -> FetchRequest {
+    bounded_fetch(offset, 16 << 20, 1 << 20)
+}
+
+/// A Fetch whose answer may hold so many bytes in all, and of each partition.
+fn bounded_fetch(offset: i64, bytes_max: i32, partition_bytes_max: i32) -> FetchRequest {
     let asked = |partition| {
         FetchPartition::default()
             .with_partition(partition)
@@ -91,14 +97,14 @@ fn fetch(offset: i64) -> FetchRequest {
             .with_fetch_offset(offset)
             .with_last_fetched_epoch(-1)
             .with_log_start_offset(-1)
-            .with_partition_max_bytes(1 << 20)
+            .with_partition_max_bytes(partition_bytes_max)
     };
     let orders =
         FetchTopic::default().with_topic(topic("orders")).with_partitions((0..PARTITIONS).map(asked).collect());
     FetchRequest::default()
         .with_replica_id(BrokerId(-1))
         .with_max_wait_ms(0)
-        .with_max_bytes(16 << 20)
+        .with_max_bytes(bytes_max)
         .with_session_epoch(-1)
         .with_topics(vec![orders])
 }
@@ -130,6 +136,11 @@ fn answers(seed: u64, shards: u16) -> Vec<(String, Bytes)> {
     raw.ask(world, &fetch(0), 12);
     raw.ask(world, &fetch(2), 12);
     raw.ask(world, &fetch(99), 12);
+    // Batches have some eighty bytes: none fits, one does, or some do.
+    for (bytes_max, partition_bytes_max) in [(1, 1), (100, 1), (100, 1 << 20), (1 << 20, 1), (1 << 20, 170), (250, 170)]
+    {
+        raw.ask(world, &bounded_fetch(0, bytes_max, partition_bytes_max), 12);
+    }
     for timestamp in [-1, -2, TIMESTAMP] {
         let asked = |partition| {
             ListOffsetsPartition::default()
@@ -163,6 +174,16 @@ fn answers(seed: u64, shards: u16) -> Vec<(String, Bytes)> {
             .with_topics(vec![orders]);
         raw.ask(world, &commit, 9);
     }
+    let fetched = |group: &str, topics| {
+        OffsetFetchRequestGroup::default().with_group_id(GroupId(text(group))).with_topics(topics)
+    };
+    let orders = OffsetFetchRequestTopics::default().with_name(topic("orders")).with_partition_indexes(vec![1, 0, 77]);
+    let fetched =
+        vec![fetched("h", None), fetched("nobody", None), fetched("g", Some(vec![orders])), fetched("g", None)];
+    raw.ask(world, &OffsetFetchRequest::default().with_groups(fetched), 8);
+    let groups = |names: &[&str]| names.iter().map(|name| GroupId(text(name))).collect::<Vec<_>>();
+    raw.ask(world, &DescribeGroupsRequest::default().with_groups(groups(&["h", "nobody", "g", "h"])), 5);
+    raw.ask(world, &DeleteGroupsRequest::default().with_groups_names(groups(&["nobody", "h", "none", "h"])), 2);
     raw.ask(world, &ListGroupsRequest::default(), 5);
     for _ in 0..2 {
         let init = InitProducerIdRequest::default().with_transactional_id(None).with_transaction_timeout_ms(60_000);

@@ -103,13 +103,8 @@ async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: std::t
     for (listener, sockets) in sockets.into_iter().enumerate() {
         for socket in sockets {
             let listener = ListenerIndex(listener as u16);
-            accepting.push(tokio::spawn(accept(
-                socket,
-                listener,
-                counter.clone(),
-                connections.clone(),
-                shards.clone(),
-            )));
+            let accepts = accept(socket, listener, counter.clone(), connections.clone(), shards.clone());
+            accepting.push(tokio::spawn(crate::guard::abort_on_panic_in(accepts)));
         }
     }
     banner(&settings, &addresses, begun.elapsed());

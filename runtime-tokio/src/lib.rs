@@ -9,6 +9,7 @@ pub mod clock;
 pub mod disk;
 pub mod guard;
 pub mod jobs;
+pub mod memory;
 pub mod net;
 pub mod settings;
 pub mod shard;

@@ -1,7 +1,7 @@
 //! The `grete` broker.
 
 use clap::{Parser, Subcommand};
-use grete::{broker, settings};
+use grete::{broker, memory, settings};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,6 +38,7 @@ struct Start {
 }
 
 fn main() -> ExitCode {
+    memory::give_back_large_blocks();
     let arguments = Arguments::parse();
     let (start, only_print) = match arguments.command {
         None => (arguments.start, false),

@@ -168,7 +168,7 @@ impl Thread {
         for event in batch {
             match event {
                 Event::Closed { connection } => drop(self.connections.remove(connection)),
-                Event::Frame { connection, .. } => self.at(*connection, Connection::taken),
+                Event::Frame { connection, frame } => self.at(*connection, |connection| connection.taken(frame.len())),
                 _ => {}
             }
         }
@@ -200,10 +200,10 @@ impl Thread {
         let opened = Connection::new(connection, stream);
         self.connections.insert(connection, opened.clone());
         let inbox = self.inbox.clone();
-        tokio::task::spawn_local(async move {
+        tokio::task::spawn_local(crate::guard::abort_on_panic_in(async move {
             opened.run(inbox).await;
             drop(admission);
-        });
+        }));
         Some(Event::Opened { connection, listener, peer, local })
     }
 

@@ -6,6 +6,7 @@ mod fuzz;
 mod interop;
 mod kafka;
 mod mutants;
+mod server;
 mod shell;
 mod test;
 mod tidy;
@@ -37,7 +38,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Task::parse() {
         Task::Codegen(arguments) => codegen::run(&arguments).map_err(|error| format!("{error:#}")),
-        Task::Kafka => kafka::run_until_end_of_input(),
+        Task::Kafka => wirediff::kafka_until_end_of_input(),
         Task::Wirediff(args) => wirediff::run(&args),
         Task::Interop(arguments) => interop::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),

@@ -18,7 +18,7 @@ use grete_protocol::wire::{Message, TopicName};
 /// A DescribeLogDirs under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Gather {
-    request: Request,
+    pub(super) request: Request,
     waits_for: usize,
     sizes: Vec<PartitionSize>,
     /// Total and usable bytes of each directory; an error code where it is offline.

@@ -33,7 +33,7 @@ const CURRENT_LEADER_FROM: i16 = 16;
 /// A Fetch under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Gather {
-    request: Request,
+    pub(super) request: Request,
     session: SessionUse,
     read_committed: bool,
     /// The broker that wants to follow; consumers say a negative one.
@@ -42,8 +42,10 @@ pub(crate) struct Gather {
     bytes_max: usize,
     /// Whether the client's limit of the response is below zero.
     limit_is_negative: bool,
-    /// The room for its answer that it holds while it reads, in bytes.
+    /// The room for what shards read for it that it holds while they do, in bytes.
     granted: usize,
+    /// What its answer may hold of that.
+    room: usize,
     /// Whether there was no room: it is answered without records rather than kept.
     starved: bool,
     /// When it is answered with what there is.
@@ -91,6 +93,7 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
         bytes_max,
         limit_is_negative: body.max_bytes < 0,
         granted: 0,
+        room: 0,
         starved: false,
         deadline: front.now.instant.after_ms(wait_ms),
         wanted: Vec::new(),
@@ -165,6 +168,12 @@ impl Gather {
         }
     }
 
+    /// Asserts that nothing is kept of the frame, however long it waits for records.
+    pub(crate) fn check_invariants(&self) {
+        let waits = matches!(self.stage, Stage::Waiting { .. });
+        assert!(!(waits && self.request.holds_frame()), "a fetch that waits holds no frame");
+    }
+
     /// The room for its answer that it holds.
     pub(crate) const fn granted(&self) -> usize {
         self.granted
@@ -208,21 +217,19 @@ impl Gather {
         epoch: SessionEpoch,
         by_id: bool,
     ) -> Result<Next, Refusal> {
-        let session = match front.sessions.resume(front.now.instant, id, epoch, by_id) {
-            Ok(session) => session,
+        let change = |session: &mut Session| {
+            for (partition, wanted) in requested(body, by_id) {
+                session.want(partition, wanted);
+            }
+            for partition in forgotten(body, by_id) {
+                session.forget(&partition);
+            }
+        };
+        let wanted = match front.sessions.resume(front.now.instant, id, epoch, by_id, change) {
+            Ok(wanted) => wanted,
             Err(error) => return self.refuse(session_error(error)),
         };
-        for (partition, wanted) in requested(body, by_id) {
-            session.want(partition, wanted);
-        }
-        for partition in forgotten(body, by_id) {
-            session.forget(&partition);
-        }
-        let wanted = session.wanted();
-        if wanted.is_empty() {
-            // KIP-227: a session that wants nothing more is over.
-            front.sessions.take(id);
-        } else {
+        if !wanted.is_empty() {
             self.session = SessionUse::Incremental(id);
         }
         self.want_all(front, wanted)
@@ -276,10 +283,10 @@ impl Gather {
                 }
             }
         }
-        self.granted = front.answers.grant(self.bytes_max, FETCH_GRANT_BYTES_MIN);
-        self.starved = self.granted == 0 && self.bytes_max > 0;
+        let asked: Vec<_> = asked.into_iter().collect();
+        let shares = self.take_room(front, asked.iter().map(|(_, (_, items))| items.as_slice()));
         for (shard, (places, items)) in asked {
-            let bytes_max = self.granted as u32;
+            let bytes_max = shares as u32;
             let call = ReadCall { items, read_committed: self.read_committed, bytes_max, at_least_one: !self.starved };
             let part = front.call(shard, Call::Replica(replica::Call::Read(call)));
             scatter.asked(part, places);
@@ -287,6 +294,19 @@ impl Gather {
         let complete = scatter.is_complete();
         self.stage = Stage::Reading(scatter);
         if complete { self.judge(front) } else { Ok(Next::Wait) }
+    }
+
+    /// Takes room for what the shards will read, and says how much each of them may. Each may read as much as the answer
+    /// may hold, since it cannot know what the others find; where that does not fit, they share what there is.
+    fn take_room<'i>(&mut self, front: &mut Front<'_>, shards: impl Iterator<Item = &'i [ReadItem]> + Clone) -> usize {
+        let of_item = |item: &ReadItem| usize::try_from(item.bytes_max).unwrap_or(0);
+        let of_shard = |items: &[ReadItem]| items.iter().map(of_item).sum::<usize>().min(self.bytes_max);
+        let wanted: usize = shards.clone().map(of_shard).sum();
+        self.granted = front.answers.grant(wanted, FETCH_GRANT_BYTES_MIN);
+        self.starved = self.granted == 0 && wanted > 0;
+        let each;
+        (self.room, each) = shares(self.granted, wanted, self.bytes_max, shards.count());
+        each
     }
 
     /// Everything is read: is it enough?
@@ -297,9 +317,8 @@ impl Gather {
         let urgent = results.iter().any(|result| result.error != ErrorCode::None || result.diverging.is_some());
         let over = self.starved || front.now.instant >= self.deadline;
         // Where room is scarce, half of what fits has to do: the next batch may not have fitted.
-        let min_bytes =
-            if self.granted < self.bytes_max { self.min_bytes.min(self.granted / 2) } else { self.min_bytes };
-        let left = self.granted;
+        let min_bytes = if self.room < self.bytes_max { self.min_bytes.min(self.room / 2) } else { self.min_bytes };
+        let left = self.room;
         self.give_back(front);
         let enough = bytes >= min_bytes || urgent || over || self.wanted.is_empty();
         if enough { self.finish(front, results, left) } else { Ok(self.watch(front, &results)) }
@@ -385,6 +404,15 @@ impl Gather {
         let moved = !result.batches.is_empty() || result.diverging.is_some();
         session.tell(partition, moved, failed, now) || full
     }
+}
+
+/// What an answer may hold, and what each of so many shards may read for it, where this much was granted of what all of them
+/// could want.
+fn shares(granted: usize, wanted: usize, bytes_max: usize, shards: usize) -> (usize, usize) {
+    if granted == wanted {
+        return (bytes_max, bytes_max);
+    }
+    (granted.min(bytes_max), (granted / shards.max(1)).min(bytes_max))
 }
 
 /// What is left of a response's size while partitions are put into it.
@@ -563,6 +591,16 @@ mod tests {
         let told: Vec<_> = found.iter().map(|(at, wanted)| (at.partition.0, wanted.fetch_offset.0)).collect();
         assert_eq!(told, [(1, 30), (0, 20)]);
         assert!(found.iter().all(|(_, wanted)| wanted.current_leader_epoch == -1), "any negative epoch says nothing");
+    }
+
+    #[test]
+    fn what_shards_read_together_is_what_was_granted() {
+        assert_eq!(shares(600, 600, 1_000, 3), (1_000, 1_000), "each reads what it would alone");
+        let (room, each) = shares(400, 600, 1_000, 3);
+        assert_eq!((room, each), (400, 133));
+        assert!(each * 3 <= 400);
+        assert_eq!(shares(5_000, 6_000, 1_000, 2), (1_000, 1_000), "no more than the answer may hold");
+        assert_eq!(shares(0, 6_000, 1_000, 2), (0, 0));
     }
 
     #[test]

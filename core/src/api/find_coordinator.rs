@@ -22,7 +22,7 @@ const TRANSACTION: i8 = 1;
 /// A FindCoordinator that waits for the offsets topic.
 #[derive(Clone, Debug)]
 pub(crate) struct Gather {
-    request: Request,
+    pub(super) request: Request,
 }
 
 /// Begins a FindCoordinator.

@@ -41,10 +41,16 @@ impl Request {
         self.api == grete_protocol::ApiKey::Fetch
     }
 
-    /// Whether the frame is held until the answer has left: its records are on their way into logs.
+    /// The request without its frame: for whoever waits and needs the header only.
     #[must_use]
-    pub fn keeps_frame(&self) -> bool {
-        self.api == grete_protocol::ApiKey::Produce
+    pub fn without_frame(self) -> Self {
+        Self { frame: Bytes::new(), ..self }
+    }
+
+    /// Whether the frame is held.
+    #[must_use]
+    pub const fn holds_frame(&self) -> bool {
+        !self.frame.is_empty()
     }
 
     /// Reads the body. What follows it is passed over, as Kafka does: clients are known to send fields of other versions

@@ -30,7 +30,7 @@ pub(super) const OPERATIONS_UNASKED: i32 = i32::MIN;
 /// A Metadata that waits for topics to be created.
 #[derive(Clone, Debug)]
 pub(crate) struct Gather {
-    request: Request,
+    pub(super) request: Request,
 }
 
 /// A topic as a request names it.
@@ -54,6 +54,15 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
     }
     let next = answer(front, &request, &BTreeMap::new())?;
     Ok((super::Gather::Answered, next))
+}
+
+/// Whether the request creates no topic, whatever there is.
+pub(super) fn only_reads(request: &Request) -> bool {
+    let body = MetadataRequest::decode(&mut request.decoder(), request.version);
+    body.map_or(true, |body| {
+        let creates = request.version < 4 || body.allow_auto_topic_creation;
+        !creates || body.topics.is_none_or(|topics| topics.is_empty())
+    })
 }
 
 impl Gather {

@@ -95,6 +95,29 @@ fn not_served(api: ApiKey, role: ListenerRole) -> String {
     }
 }
 
+/// Whether nobody but the client learns of a request: where the client is gone, it need not begin.
+pub(crate) fn only_reads(request: &Request) -> bool {
+    match request.api {
+        ApiKey::ApiVersions
+        | ApiKey::DescribeCluster
+        | ApiKey::DescribeConfigs
+        | ApiKey::DescribeGroups
+        | ApiKey::DescribeLogDirs
+        | ApiKey::DescribeProducers
+        | ApiKey::DescribeQuorum
+        | ApiKey::DescribeTopicPartitions
+        | ApiKey::Fetch
+        | ApiKey::ListConfigResources
+        | ApiKey::ListGroups
+        | ApiKey::ListOffsets
+        | ApiKey::ListPartitionReassignments
+        | ApiKey::OffsetFetch
+        | ApiKey::OffsetForLeaderEpoch => true,
+        ApiKey::Metadata => metadata::only_reads(request),
+        _ => false,
+    }
+}
+
 impl Gather {
     /// Takes the answer to a piece of work.
     pub(crate) fn reply(&mut self, front: &mut Front<'_>, part: u32, reply: Reply) -> Result<Next, Refusal> {
@@ -132,11 +155,41 @@ impl Gather {
         }
     }
 
+    /// Whether it holds the request's frame, which is charged as long.
+    pub(crate) fn holds_frame(&self) -> bool {
+        match self {
+            Self::Answered => false,
+            // What is asked of many partitions keeps the header only.
+            Self::DeleteRecords(_)
+            | Self::DescribeProducers(_)
+            | Self::ListOffsets(_)
+            | Self::OffsetForLeaderEpoch(_) => false,
+            Self::Controller(gather) => gather.holds_frame(),
+            Self::DescribeLogDirs(gather) => gather.request.holds_frame(),
+            Self::Fetch(gather) => gather.request.holds_frame(),
+            Self::FindCoordinator(gather) => gather.request.holds_frame(),
+            Self::Group(gather) => gather.holds_frame(),
+            Self::Metadata(gather) => gather.request.holds_frame(),
+            Self::Produce(gather) => gather.request.holds_frame(),
+        }
+    }
+
     /// The room for its answer that it holds, in bytes.
     pub(crate) const fn granted(&self) -> usize {
         match self {
             Self::Fetch(gather) => gather.granted(),
             _ => 0,
+        }
+    }
+
+    /// Asserts that who may wait for what other clients do holds no frame.
+    pub(crate) fn check_invariants(&self) {
+        match self {
+            Self::Fetch(gather) => gather.check_invariants(),
+            Self::Group(group::Gather::One(gather)) => {
+                assert!(!gather.holds_frame(), "a member that waits for its group holds no frame");
+            }
+            _ => {}
         }
     }
 

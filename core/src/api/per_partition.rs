@@ -36,6 +36,8 @@ impl<R> PerPartition<R> {
         topics: Vec<AskedTopic<T>>,
         call: fn(Vec<T>) -> replica::Call,
     ) -> Self {
+        // It may wait, and holds no frame while it does.
+        let request = request.without_frame();
         let mut dealt = Self { request, topics: Vec::with_capacity(topics.len()), results: Scatter::new() };
         let mut by_shard = ByShard::new();
         for (name, partitions) in topics {

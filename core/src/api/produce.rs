@@ -31,7 +31,7 @@ const ZSTD_FROM: i16 = 7;
 /// A Produce that waits for its appends.
 #[derive(Clone, Debug)]
 pub(crate) struct Gather {
-    request: Request,
+    pub(super) request: Request,
     acks: i16,
     topics: Vec<Topic>,
     results: Scatter<AppendResult>,
@@ -120,13 +120,16 @@ impl Gather {
     /// Takes the answer of a shard.
     pub(crate) fn reply(&mut self, part: u32, reply: replica::Reply) -> Result<Next, Refusal> {
         match reply {
-            replica::Reply::Applied => Ok(if self.results.applied(part) { Next::Applied } else { Next::Wait }),
-            replica::Reply::Appended(results) => {
-                self.results.fill(part, results);
-                if self.results.is_complete() { self.finish() } else { Ok(Next::Wait) }
-            }
+            replica::Reply::Applied => self.results.applied(part),
+            replica::Reply::Appended(results) => self.results.fill(part, results),
             other => unreachable!("an append is answered by its results, not by {other:?}"),
         }
+        if self.results.is_complete() {
+            return self.finish();
+        }
+        // The next Produce of the connection waits for no more than this: whichever shard is the last to say so, by its answer
+        // where it has refused its part.
+        Ok(if self.results.has_come_to_effect() { Next::Applied } else { Next::Wait })
     }
 
     fn finish(&mut self) -> Result<Next, Refusal> {

@@ -10,6 +10,8 @@ pub(crate) struct Scatter<R> {
     results: Vec<Option<R>>,
     /// The items that each part of the request stands for, and whether it has taken effect.
     parts: BTreeMap<u32, Part>,
+    /// Whether it was said that all of it has taken effect.
+    told: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -21,7 +23,7 @@ struct Part {
 impl<R> Scatter<R> {
     /// A list without items.
     pub(crate) fn new() -> Self {
-        Self { results: Vec::new(), parts: BTreeMap::new() }
+        Self { results: Vec::new(), parts: BTreeMap::new(), told: false }
     }
 
     /// Adds an item that has its result already.
@@ -40,12 +42,20 @@ impl<R> Scatter<R> {
         self.parts.insert(part, Part { items, applied: false });
     }
 
-    /// Notes that what `part` asked for has taken effect; says whether all has.
-    pub(crate) fn applied(&mut self, part: u32) -> bool {
+    /// Notes that what `part` asked for has taken effect.
+    pub(crate) fn applied(&mut self, part: u32) {
         if let Some(part) = self.parts.get_mut(&part) {
             part.applied = true;
         }
-        self.parts.values().all(|part| part.applied)
+    }
+
+    /// Whether all has taken effect by now, which is said once. A part that has its results has: it may be answered without
+    /// having said so before, where nothing of it waits for the disk.
+    pub(crate) fn has_come_to_effect(&mut self) -> bool {
+        !self.told && {
+            self.told = self.parts.values().all(|part| part.applied);
+            self.told
+        }
     }
 
     /// Takes the results of `part`, in the order in which it asked for them.
@@ -105,6 +115,32 @@ impl<T> Default for ByShard<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_has_taken_effect_when_each_part_has_or_is_answered() {
+        // By part, in the order in which they come: whether it is answered, or else has taken effect.
+        for (order, expected) in [
+            (&[(0, false), (1, false), (0, true), (1, true)][..], [false, true, false, false]),
+            (&[(0, false), (1, true), (0, true)], [false, true, false, false]),
+            (&[(1, true), (0, false), (0, true)], [false, true, false, false]),
+        ] {
+            let mut scatter = Scatter::new();
+            for part in 0..2 {
+                let item = scatter.push_open();
+                scatter.asked(part, alloc::vec![item]);
+            }
+            for ((part, answered), expected) in order.iter().zip(expected) {
+                if *answered {
+                    scatter.fill(*part, alloc::vec![()])
+                } else {
+                    scatter.applied(*part)
+                }
+                let says = !scatter.is_complete() && scatter.has_come_to_effect();
+                assert_eq!(says, expected, "{order:?} at {part}");
+            }
+            assert!(scatter.is_complete());
+        }
+    }
 
     #[test]
     fn results_come_back_in_the_order_of_the_items() {

@@ -140,13 +140,16 @@ impl Controller {
     /// # Errors
     /// See [`TopicRefusal`].
     pub fn delete_topic(&self, id: TopicId) -> Result<MetadataRecord<'static>, TopicRefusal> {
-        if !self.defaults.delete_topics {
-            return Err(TopicRefusal { error: ErrorCode::TopicDeletionDisabled, message: None });
-        }
         if self.appended.topic(id).is_none() {
             return Err(TopicRefusal { error: ErrorCode::UnknownTopicId, message: None });
         }
         Ok(MetadataRecord::RemoveTopic(RemoveTopicRecord { topic_id: Uuid(id.0), ..Default::default() }))
+    }
+
+    /// Whether topics may be deleted (`delete.topic.enable`).
+    #[must_use]
+    pub const fn deletes_topics(&self) -> bool {
+        self.defaults.delete_topics
     }
 
     /// Adds partitions to a topic until it has `count`.

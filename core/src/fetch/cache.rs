@@ -1,14 +1,17 @@
-//! The fetch sessions of a shard: a bounded number of them (`max.incremental.fetch.session.cache.slots`).
+//! The fetch sessions of a shard: a bounded number of them (`max.incremental.fetch.session.cache.slots`), with a bounded number
+//! of bytes. As in Kafka a session has each partition that its client names, those included that do not exist: they are what
+//! a client can make up without end. For whom there is no room there is no session, and each of its requests is a full one.
 //!
 //! Invariants:
-//! 1. There are never more sessions than slots.
+//! 1. There are never more sessions than slots, nor more bytes than the bound; `bytes` is what they are charged.
 //! 2. A session in use is pushed out only by a larger one, and only once it is older than
 //!    `min.incremental.fetch.session.eviction.ms`; one that was not used for as long, by any.
 //! 3. The ids of a boot never come twice within a shard's live sessions.
 
-use super::session::{Session, SessionEpoch, SessionId};
+use super::session::{FetchPartition, Session, SessionEpoch, SessionId, Wanted};
 use crate::time::Instant;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// Why a request does not fit its session.
@@ -27,24 +30,29 @@ pub enum SessionError {
 pub struct SessionCache {
     sessions: BTreeMap<SessionId, Session>,
     slots: usize,
+    bytes_max: usize,
+    bytes: usize,
     eviction_after: Duration,
 }
 
 impl SessionCache {
-    /// A cache of `slots` sessions that may be pushed out `eviction_after` their last use.
+    /// A cache of `slots` sessions, of `bytes_max` together, that may be pushed out `eviction_after` their last use.
     #[must_use]
-    pub fn new(slots: usize, eviction_after: Duration) -> Self {
-        Self { sessions: BTreeMap::new(), slots, eviction_after }
+    pub fn new(slots: usize, bytes_max: usize, eviction_after: Duration) -> Self {
+        Self { sessions: BTreeMap::new(), slots, bytes_max, bytes: 0, eviction_after }
     }
 
-    /// Finds the session for an incremental request, checks its epoch and counts the request.
+    /// Finds the session for an incremental request, checks its epoch and counts the request. What the request adds and drops
+    /// is said by `change`; the partitions that are wanted then come back. A session that has none left is over (KIP-227), and
+    /// one that outgrows its room is as good as pushed out.
     pub fn resume(
         &mut self,
         now: Instant,
         id: SessionId,
         epoch: SessionEpoch,
         by_id: bool,
-    ) -> Result<&mut Session, SessionError> {
+        change: impl FnOnce(&mut Session),
+    ) -> Result<Vec<(FetchPartition, Wanted)>, SessionError> {
         let session = self.sessions.get_mut(&id).ok_or(SessionError::NotFound)?;
         if session.epoch != epoch {
             return Err(SessionError::InvalidEpoch);
@@ -54,34 +62,46 @@ impl SessionCache {
         }
         session.used = now;
         session.epoch = epoch.next();
-        Ok(session)
+        self.bytes -= session.bytes();
+        change(session);
+        self.bytes += session.bytes();
+        let wanted = session.wanted();
+        let outgrown = self.bytes > self.bytes_max;
+        if wanted.is_empty() || outgrown {
+            self.take(id);
+        }
+        if outgrown { Err(SessionError::NotFound) } else { Ok(wanted) }
     }
 
-    /// Keeps a new session where there is room or an older one gives way; says whether it did.
+    /// Keeps a new session where there is room or older ones give way; says whether it did.
     pub fn try_insert(&mut self, now: Instant, id: SessionId, session: Session) -> bool {
-        if self.sessions.contains_key(&id) {
+        if self.slots == 0 || session.bytes() > self.bytes_max || self.sessions.contains_key(&id) {
             return false;
         }
-        if self.sessions.len() >= self.slots {
-            let Some(victim) = self.victim(now, session.len()) else { return false };
-            self.sessions.remove(&victim);
+        let mut victims = BTreeSet::new();
+        let mut bytes = self.bytes;
+        while self.sessions.len() - victims.len() >= self.slots || bytes + session.bytes() > self.bytes_max {
+            let Some(victim) = self.victim(now, session.len(), &victims) else { return false };
+            bytes -= self.sessions.get(&victim).map_or(0, Session::bytes);
+            victims.insert(victim);
         }
-        if self.slots == 0 {
-            return false;
+        for victim in victims {
+            self.take(victim);
         }
+        self.bytes += session.bytes();
         self.sessions.insert(id, session);
         true
     }
 
-    /// The session to push out for one of `partitions` partitions.
-    fn victim(&self, now: Instant, partitions: usize) -> Option<SessionId> {
-        let (idle, _) = self.sessions.iter().min_by_key(|(id, session)| (session.used, **id))?;
-        if now.since(self.sessions.get(idle)?.used) > self.eviction_after {
+    /// The session to push out for one of `partitions` partitions, beside those that are pushed out already.
+    fn victim(&self, now: Instant, partitions: usize, gone: &BTreeSet<SessionId>) -> Option<SessionId> {
+        let left = || self.sessions.iter().filter(|(id, _)| !gone.contains(id));
+        let (idle, least_used) = left().min_by_key(|(id, session)| (session.used, **id))?;
+        if now.since(least_used.used) > self.eviction_after {
             return Some(*idle);
         }
         let old = |session: &Session| now.since(session.created) > self.eviction_after;
-        let (smallest, session) =
-            self.sessions.iter().filter(|(_, session)| old(session)).min_by_key(|(id, s)| (s.len(), **id))?;
+        let (smallest, session) = left().filter(|(_, session)| old(session)).min_by_key(|(id, s)| (s.len(), **id))?;
         (session.len() < partitions).then_some(*smallest)
     }
 
@@ -92,7 +112,9 @@ impl SessionCache {
 
     /// Takes the session out: it ends, or moves to the shard where its client is now.
     pub fn take(&mut self, id: SessionId) -> Option<Session> {
-        self.sessions.remove(&id)
+        let session = self.sessions.remove(&id)?;
+        self.bytes -= session.bytes();
+        Some(session)
     }
 
     /// The number of live sessions.
@@ -110,16 +132,18 @@ impl SessionCache {
     /// Asserts the invariants of all sessions.
     pub fn check_invariants(&self) {
         assert!(self.sessions.len() <= self.slots, "no more sessions than slots");
+        let bytes: usize = self.sessions.values().map(Session::bytes).sum();
+        assert_eq!(self.bytes, bytes, "the cache is charged its sessions");
+        assert!(self.bytes <= self.bytes_max, "no more bytes than there is room for");
         self.sessions.values().for_each(Session::check_invariants);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::session::{FetchPartition, Told, TopicName, Wanted};
+    use super::super::session::{Told, TopicName};
     use super::*;
     use crate::ids::{Offset, PartitionIndex};
-    use alloc::vec::Vec;
 
     const AT: Wanted = Wanted {
         fetch_offset: Offset(0),
@@ -140,21 +164,24 @@ mod tests {
     }
 
     fn cache() -> SessionCache {
-        SessionCache::new(2, Duration::from_micros(100))
+        SessionCache::new(2, 1 << 20, Duration::from_micros(100))
     }
 
     #[test]
     fn each_request_carries_the_next_epoch() {
         let mut cache = cache();
         assert!(cache.try_insert(Instant(0), SessionId(5), session(0, 1)));
-        assert_eq!(cache.resume(Instant(1), SessionId(6), SessionEpoch(1), false).err(), Some(SessionError::NotFound));
-        assert!(cache.resume(Instant(1), SessionId(5), SessionEpoch(1), false).is_ok());
         assert_eq!(
-            cache.resume(Instant(1), SessionId(5), SessionEpoch(1), false).err(),
+            cache.resume(Instant(1), SessionId(6), SessionEpoch(1), false, |_| ()).err(),
+            Some(SessionError::NotFound)
+        );
+        assert!(cache.resume(Instant(1), SessionId(5), SessionEpoch(1), false, |_| ()).is_ok());
+        assert_eq!(
+            cache.resume(Instant(1), SessionId(5), SessionEpoch(1), false, |_| ()).err(),
             Some(SessionError::InvalidEpoch)
         );
         assert_eq!(
-            cache.resume(Instant(1), SessionId(5), SessionEpoch(2), true).err(),
+            cache.resume(Instant(1), SessionId(5), SessionEpoch(2), true, |_| ()).err(),
             Some(SessionError::TopicIdError)
         );
         assert_eq!(SessionEpoch(i32::MAX).next(), SessionEpoch(1));
@@ -168,13 +195,46 @@ mod tests {
         assert!(cache.try_insert(Instant(0), SessionId(2), session(0, 2)));
         assert!(!cache.try_insert(Instant(100), SessionId(3), session(100, 9)), "none is old enough");
         for id in [1, 2] {
-            assert!(cache.resume(Instant(150), SessionId(id), SessionEpoch(1), false).is_ok());
+            assert!(cache.resume(Instant(150), SessionId(id), SessionEpoch(1), false, |_| ()).is_ok());
         }
         assert!(!cache.try_insert(Instant(160), SessionId(3), session(160, 2)), "not larger than the smallest");
         assert!(cache.try_insert(Instant(160), SessionId(3), session(160, 3)));
         assert!(cache.get_mut(SessionId(2)).is_none(), "the smallest gave way");
         assert!(cache.try_insert(Instant(251), SessionId(4), session(251, 1)), "one that nobody used gives way to any");
         assert!(cache.get_mut(SessionId(1)).is_none());
+        cache.check_invariants();
+    }
+
+    #[test]
+    fn sessions_are_bounded_by_their_bytes() {
+        let each = session(0, 1).bytes();
+        let mut cache = SessionCache::new(100, 6 * each, Duration::from_micros(100));
+        assert!(!cache.try_insert(Instant(0), SessionId(1), session(0, 7)), "it has no room at all");
+        assert!(cache.try_insert(Instant(0), SessionId(1), session(0, 6)));
+        assert!(!cache.try_insert(Instant(50), SessionId(2), session(50, 1)), "there is no room beside it");
+        assert!(cache.try_insert(Instant(101), SessionId(2), session(101, 2)), "nobody has used the one that is there");
+        assert!(cache.try_insert(Instant(110), SessionId(3), session(110, 2)));
+        assert!(cache.try_insert(Instant(120), SessionId(4), session(120, 2)));
+        for id in 2..5 {
+            assert!(cache.resume(Instant(205), SessionId(id), SessionEpoch(1), false, |_| ()).is_ok());
+        }
+        assert!(!cache.try_insert(Instant(205), SessionId(5), session(205, 3)), "one that is old is not enough");
+        assert_eq!(cache.len(), 3, "so that it stays");
+        assert!(cache.try_insert(Instant(215), SessionId(5), session(215, 3)), "two are");
+        assert_eq!((cache.get_mut(SessionId(2)).is_none(), cache.get_mut(SessionId(3)).is_none()), (true, true));
+        cache.check_invariants();
+
+        // It has room for one partition more, and not for two.
+        let grow = |index: i32| move |session: &mut Session| session.want(partition(index), AT);
+        let wanted = cache.resume(Instant(220), SessionId(4), SessionEpoch(2), false, grow(7)).map(|all| all.len());
+        assert_eq!(wanted, Ok(3));
+        let wanted = cache.resume(Instant(220), SessionId(4), SessionEpoch(3), false, grow(7)).map(|all| all.len());
+        assert_eq!(wanted, Ok(3), "it was there");
+        let wanted = cache.resume(Instant(220), SessionId(4), SessionEpoch(4), false, grow(8)).err();
+        assert_eq!((wanted, cache.len()), (Some(SessionError::NotFound), 1), "the client begins anew");
+        let forget = |session: &mut Session| (0..3).for_each(|index| session.forget(&partition(index)));
+        assert_eq!(cache.resume(Instant(220), SessionId(5), SessionEpoch(1), false, forget), Ok(Vec::new()));
+        assert!(cache.is_empty(), "a session that wants nothing more is over");
         cache.check_invariants();
     }
 

@@ -4,9 +4,11 @@
 //! Invariants:
 //! 1. A partition stands once; `order` and `partitions` name the same ones.
 //! 2. The epoch of a live session is at least 1; it counts the requests and wraps from the largest to 1.
-//! 3. A partition with records to give moves to the end of the order, so that none starves when a response is full.
+//! 3. `bytes` is what the partitions are charged.
+//! 4. A partition with records to give moves to the end of the order, so that none starves when a response is full.
 
 use crate::ids::{Offset, PartitionIndex, TopicId};
+use crate::limits::FETCH_SESSION_PARTITION_BYTES;
 use crate::time::Instant;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -44,6 +46,17 @@ pub struct FetchPartition {
     pub topic: TopicName,
     /// The partition within it.
     pub partition: PartitionIndex,
+}
+
+impl FetchPartition {
+    /// What a session is charged for it. Partitions of one request share their topic's name, those of several need not.
+    fn bytes(&self) -> usize {
+        FETCH_SESSION_PARTITION_BYTES
+            + match &self.topic {
+                TopicName::Name(name) => name.len(),
+                TopicName::Id(_) => 0,
+            }
+    }
 }
 
 /// A topic as a Fetch request names it.
@@ -96,6 +109,7 @@ pub struct Session {
     /// The partitions in the order in which they are served: a rank that grows.
     order: BTreeMap<u64, FetchPartition>,
     rank_next: u64,
+    bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +131,7 @@ impl Session {
             partitions: BTreeMap::new(),
             order: BTreeMap::new(),
             rank_next: 0,
+            bytes: 0,
         }
     }
 
@@ -128,6 +143,7 @@ impl Session {
         }
         let rank = self.rank_next;
         self.rank_next += 1;
+        self.bytes += partition.bytes();
         self.order.insert(rank, partition.clone());
         self.partitions.insert(partition, Kept { rank, wanted, told: Told::NOTHING });
     }
@@ -136,6 +152,7 @@ impl Session {
     pub fn forget(&mut self, partition: &FetchPartition) {
         if let Some(kept) = self.partitions.remove(partition) {
             self.order.remove(&kept.rank);
+            self.bytes -= partition.bytes();
         }
     }
 
@@ -173,6 +190,12 @@ impl Session {
         self.partitions.len()
     }
 
+    /// What its partitions are charged.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether no partition is wanted any more.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -185,6 +208,8 @@ impl Session {
         for (partition, kept) in &self.partitions {
             assert_eq!(self.order.get(&kept.rank), Some(partition), "a partition stands at its rank");
         }
+        let bytes: usize = self.partitions.keys().map(FetchPartition::bytes).sum();
+        assert_eq!(self.bytes, bytes, "a session is charged its partitions");
         assert!(self.epoch.0 >= 1, "a live session has a positive epoch");
     }
 }

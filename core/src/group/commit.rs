@@ -69,6 +69,7 @@ impl GroupCoordinator {
         if is_too_long(group) {
             return self.answer(ticket, refused(ErrorCode::InvalidGroupId));
         }
+        let max = self.settings.offset_metadata_max;
         let Some(active) = self.active_or(ticket, refused) else { return };
         let id = active.group_id(group);
         let recorded = active.views.appended();
@@ -85,17 +86,19 @@ impl GroupCoordinator {
             return self.answer_when_committed(vec![(ticket, refused(error))]);
         }
         let room = limits::GROUP_OFFSETS_MAX.saturating_sub(recorded.offsets_count(group));
-        let max = self.settings.offset_metadata_max;
         let expire_timestamp = (retention_ms >= 0).then(|| Timestamp(now.wall.0.saturating_add(retention_ms)));
         let mut records = Vec::new();
         let mut answer = Vec::new();
+        let mut added = 0;
         for topic in &found {
             answer.push(topic.answer(|offset| {
+                let is_known = recorded.offset(group, &topic.name, offset.partition).is_some();
                 if is_metadata_too_long(offset.metadata, max) {
                     ErrorCode::OffsetMetadataTooLarge
-                } else if records.len() >= room {
+                } else if !is_known && added >= room {
                     ErrorCode::InvalidCommitOffsetSize
                 } else {
+                    added += usize::from(!is_known);
                     records.push(offset.record(&id, &topic.name, topic.id, now.wall, expire_timestamp));
                     ErrorCode::None
                 }

@@ -57,6 +57,8 @@ pub enum GroupOutput {
 pub struct GroupCoordinator {
     pub(super) settings: Arc<GroupSettings>,
     pub(super) seed: Seed,
+    /// What the members of its groups may hold, by [`limit_members`](Self::limit_members).
+    pub(super) members_bytes_max: usize,
     pub(super) phase: Phase,
     pub(super) output: VecDeque<GroupOutput>,
 }
@@ -116,7 +118,22 @@ impl GroupCoordinator {
     /// A coordinator whose partition is about to be read.
     #[must_use]
     pub fn loading(settings: Arc<GroupSettings>, seed: Seed) -> Self {
-        Self { settings, seed, phase: Phase::Loading(Recorded::default()), output: VecDeque::new() }
+        let members_bytes_max = settings.members_bytes_max;
+        Self { settings, seed, members_bytes_max, phase: Phase::Loading(Recorded::default()), output: VecDeque::new() }
+    }
+
+    /// What the members of its groups hold in memory by what they joined with and were assigned, in bytes.
+    #[must_use]
+    pub fn members_bytes(&self) -> usize {
+        match &self.phase {
+            Phase::Active(active) => active.members_bytes,
+            Phase::Loading(_) | Phase::Failed => 0,
+        }
+    }
+
+    /// Lets the members of its groups hold so much; who would join beyond it is refused.
+    pub const fn limit_members(&mut self, bytes_max: usize) {
+        self.members_bytes_max = bytes_max;
     }
 
     /// Takes batches of the partition, whole ones, in order, while loading.
@@ -280,6 +297,12 @@ impl GroupCoordinator {
     /// Takes out the next thing that the coordinator asks for.
     pub fn pop(&mut self) -> Option<GroupOutput> {
         self.output.pop_front()
+    }
+
+    /// Whether there is something to take out.
+    #[must_use]
+    pub fn wants(&self) -> bool {
+        !self.output.is_empty()
     }
 
     /// Takes out all that the coordinator asks for, in order.

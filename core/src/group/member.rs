@@ -42,7 +42,8 @@ impl Member {
     #[must_use]
     pub fn bytes_held(&self) -> usize {
         let protocols = self.protocols.iter().map(|(name, metadata)| name.len() + metadata.len());
-        protocols.sum::<usize>() + self.client_id.len() + self.instance.as_ref().map_or(0, |id| id.len())
+        let names = self.client_id.len() + self.instance.as_ref().map_or(0, |id| id.len());
+        protocols.sum::<usize>() + self.assignment.len() + names
     }
 }
 

@@ -50,7 +50,7 @@ impl GroupCoordinator {
             }
         }
         let bytes: usize = joiner.protocols.iter().map(|(name, metadata)| name.len() + metadata.len()).sum();
-        if active.members_bytes.saturating_add(bytes) > self.settings.members_bytes_max {
+        if active.members_bytes.saturating_add(bytes) > self.members_bytes_max {
             return self.answer(ticket, refused(ErrorCode::GroupMaxSizeReached, ""));
         }
         let new_id = self.draw_member_id(&id, joiner);

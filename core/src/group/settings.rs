@@ -21,7 +21,7 @@ pub struct GroupSettings {
     pub offsets_retention_check_interval_ms: i64,
     /// `max.message.bytes` of the offsets topic: the largest batch.
     pub batch_bytes_max: usize,
-    /// What all members of a coordinator's groups may hold in memory by what they join with, in bytes.
+    /// What all members of a node's groups may hold in memory by what they join with and are assigned, in bytes.
     pub members_bytes_max: usize,
 }
 

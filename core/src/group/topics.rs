@@ -4,7 +4,7 @@ use super::names::TopicName;
 use crate::ids::{PartitionIndex, TopicId};
 use alloc::collections::BTreeMap;
 
-/// The names, ids and partitions of all topics. Made once for each metadata image and shared.
+/// The names, ids and partitions of all topics, kept up with the metadata image.
 #[derive(Clone, Debug, Default)]
 pub struct Topics {
     by_name: BTreeMap<TopicName, Topic>,
@@ -37,15 +37,28 @@ impl Topics {
     }
 }
 
+impl Topics {
+    /// There is such a topic now, or it has so many partitions.
+    pub fn set(&mut self, name: &str, id: TopicId, partitions: i32) {
+        let name = TopicName::from(name);
+        self.names.insert(id, name.clone());
+        self.by_name.insert(name, Topic { id, partitions });
+    }
+
+    /// A topic is gone. Another one may have its name by now.
+    pub fn remove(&mut self, id: TopicId) {
+        let Some(name) = self.names.remove(&id) else { return };
+        if self.by_name.get(&name).is_some_and(|topic| topic.id == id) {
+            self.by_name.remove(&name);
+        }
+    }
+}
+
 impl<'a> FromIterator<(&'a str, TopicId, i32)> for Topics {
     /// From name, id and number of partitions of each topic.
     fn from_iter<I: IntoIterator<Item = (&'a str, TopicId, i32)>>(topics: I) -> Self {
         let mut all = Self::default();
-        for (name, id, partitions) in topics {
-            let name = TopicName::from(name);
-            all.names.insert(id, name.clone());
-            all.by_name.insert(name, Topic { id, partitions });
-        }
+        topics.into_iter().for_each(|(name, id, partitions)| all.set(name, id, partitions));
         all
     }
 }
@@ -63,5 +76,17 @@ mod tests {
         let there = [-1, 0, 1, 2].map(|partition| topics.has_partition("orders", PartitionIndex(partition)));
         assert_eq!(there, [false, true, true, false]);
         assert!(!topics.has_partition("nowhere", PartitionIndex(0)));
+    }
+
+    #[test]
+    fn a_topic_that_takes_the_name_of_another_outlives_it() {
+        let (old, new) = (TopicId([1; 16]), TopicId([2; 16]));
+        let mut topics: Topics = [("orders", old, 2)].into_iter().collect();
+        topics.set("orders", new, 3);
+        topics.remove(old);
+        assert_eq!((topics.id("orders"), topics.name(old)), (Some(new), None));
+        assert!(topics.has_partition("orders", PartitionIndex(2)));
+        topics.remove(new);
+        assert_eq!((topics.id("orders"), topics.name(new)), (None, None));
     }
 }

@@ -58,7 +58,8 @@ impl LogStore {
         self.remove_at(now.instant.after_ms(delay_ms), removal);
     }
 
-    /// Gives a partition's directory the name of one that is to be removed. Its durability is the next round's.
+    /// Gives a partition's directory the name of one that is to be removed. The next round syncs the names of the directory that
+    /// it lies in, and need not find the new one: nothing rests on that, since without it the next start puts it aside.
     fn depart(
         &mut self,
         index: LogDirIndex,
@@ -209,6 +210,11 @@ impl Log {
         for segment in self.segments.iter().chain(self.leaving.iter().map(|(segment, _)| segment)) {
             for kind in segment.files() {
                 names.push(SegmentName::live(segment.base, kind).format().into());
+            }
+            if segment.txn_index_created {
+                // It may be that it is being replaced just now.
+                let name = SegmentName::live(segment.base, SegmentFile::TxnIndex).format();
+                names.push(format!("{name}{}", super::replace::SUFFIX).into());
             }
         }
         for offset in &self.snapshots {

@@ -52,6 +52,8 @@ pub(super) struct Ends {
     deletions: Vec<(TopicPartition, Offset)>,
     /// Logs that were opened by what another broker says of them, until they are recorded here.
     unproven: BTreeSet<TopicPartition>,
+    /// Whether there is a file of a shard that is none any more: what it says of this one's logs is to be in this one's file.
+    takes_over: bool,
 }
 
 /// The file as this incarnation has written it.
@@ -99,9 +101,14 @@ impl Ends {
         self.note(partition, Instant(0));
     }
 
-    /// Whether a file of ours speaks of all logs that were opened.
+    /// Whether this shard's file speaks of all logs that were opened, and of all that files of vanished shards speak of.
     pub(super) fn is_proven(&self) -> bool {
-        self.unproven.is_empty()
+        self.unproven.is_empty() && !self.takes_over
+    }
+
+    /// There is a file of a shard that is none any more.
+    pub(super) const fn take_over(&mut self) {
+        self.takes_over = true;
     }
 
     /// Notes bytes that a recovery would have to read again.
@@ -151,13 +158,14 @@ impl Ends {
 
     /// Whether everything that changed is recorded.
     pub(super) fn is_settled(&self) -> bool {
-        self.unrecorded.is_empty() && self.captured.is_none() && self.writing.is_none()
+        self.unrecorded.is_empty() && !self.takes_over && self.captured.is_none() && self.writing.is_none()
     }
 
     /// Whether the round that begins now is to record what it covers.
     pub(super) fn wants(&self, now: Instant, debt_max: u64) -> bool {
         let due = self.due.is_some_and(|due| due <= now) || self.debt >= debt_max / 2;
-        due && !self.unrecorded.is_empty() && self.captured.is_none() && self.writing.is_none()
+        let wants = due && !self.unrecorded.is_empty() || self.takes_over;
+        wants && self.captured.is_none() && self.writing.is_none()
     }
 
     /// Whether a capture now would not lose a log: one that cannot be captured keeps the entry that it has, which a new file
@@ -291,6 +299,7 @@ impl LogStore {
         }
         let Some(recorded) = ends.writing.take() else { return };
         ends.is_first = false;
+        ends.takes_over &= !recorded.whole;
         ends.debt -= recorded.debt;
         for entry in &recorded.entries {
             ends.deletions.retain(|&(partition, log_start)| {

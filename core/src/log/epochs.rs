@@ -188,6 +188,13 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "start offsets grow")]
+    fn epochs_that_begin_at_one_place_are_noticed() {
+        let entry = |epoch| EpochEntry { epoch: LeaderEpoch(epoch), start_offset: Offset(5) };
+        LeaderEpochs { entries: alloc::vec![entry(1), entry(2)] }.check_invariants();
+    }
+
+    #[test]
     fn truncation() {
         let mut known = epochs(&[(2, 5), (4, 10), (7, 20)]);
         assert!(!known.truncate_from_end(Offset(21)));

@@ -319,3 +319,52 @@ impl SegmentIndex {
         assert!(self.times_written as usize <= times.len(), "only time entries that exist are written");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An index with what files of these entries hold, in a segment of 1000 bytes.
+    fn loaded(offsets: &[(u32, u32)], times: &[(i64, u32)]) -> SegmentIndex {
+        let offsets: Vec<u8> = offsets.iter().flat_map(|(o, p)| [o.to_be_bytes(), p.to_be_bytes()].concat()).collect();
+        let times: Vec<u8> =
+            times.iter().flat_map(|(t, o)| [&t.to_be_bytes()[..], &o.to_be_bytes()].concat()).collect();
+        let mut index = SegmentIndex::on_disk(Some(offsets.len() as u64), Some(times.len() as u64));
+        index.load(&offsets, &times, 1000);
+        index.check_invariants();
+        index
+    }
+
+    fn counts(index: &SegmentIndex) -> (u64, u64) {
+        (index.offset_file_bytes() / OFFSET_ENTRY_BYTES, index.time_file_bytes() / TIME_ENTRY_BYTES)
+    }
+
+    #[test]
+    fn entries_that_do_not_grow_end_an_index() {
+        let of = |offsets: &[_], times: &[_]| counts(&loaded(offsets, times));
+        assert_eq!(of(&[(3, 100), (5, 300)], &[(0, 2), (10, 2), (11, 9)]), (2, 3), "as they should be");
+        assert_eq!(of(&[(3, 100), (3, 300)], &[(10, 2), (10, 9)]), (1, 1));
+        assert_eq!(of(&[(3, 100), (5, 100)], &[(10, 2), (11, 1)]), (1, 1));
+        assert_eq!(of(&[(3, 100), (4, 1000)], &[(10, 2)]), (1, 1), "beyond the segment");
+        assert_eq!(of(&[(0, 0)], &[(0, 0)]), (0, 0), "what was never written reads as zeros");
+        assert_eq!(of(&[(3, 100), (0, 0), (5, 300)], &[(10, 2), (0, 0), (11, 9)]), (1, 1));
+    }
+
+    #[test]
+    fn what_is_written_is_forgotten_and_what_is_not_is_kept() {
+        let mut index = loaded(&[(3, 100), (5, 300)], &[(10, 2), (11, 9)]);
+        assert_eq!(index.unwritten(), 0);
+        index.unload();
+        assert!(!index.is_loaded());
+        let mut index = loaded(&[(3, 100)], &[(10, 2)]);
+        index.push(OffsetEntry { offset: 7, position: 400 }, TimeEntry { timestamp: 12, offset: 7 });
+        assert_eq!(index.unwritten(), 2);
+        index.unload();
+        assert!(index.is_loaded(), "it is not in the files yet");
+        assert_eq!(index.take_unwritten_offsets().map(|(at, bytes)| (at.0, bytes.len())), Some((8, 8)));
+        assert_eq!(index.unwritten(), 1);
+        assert_eq!(index.take_unwritten_times().map(|(at, bytes)| (at.0, bytes.len())), Some((12, 12)));
+        index.unload();
+        assert!(!index.is_loaded());
+    }
+}

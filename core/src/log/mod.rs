@@ -56,6 +56,7 @@ mod tests;
 
 pub use append::Appending;
 pub use config::{CleanupPolicy, Durability, LogConfig, LogStoreConfig, TimestampType, TopicCompression};
+pub(crate) use names::parse_flushed_ends as flushed_ends_shard;
 pub use outcome::{
     AppendError, AppendInfo, AppendOrigin, LogEvent, LookupOutcome, PartitionSize, ProducerDescription, ReadError,
     ReadOutcome, ReadRequest, ReadTicket, Records, StoredBatch, TimestampOffset, TimestampQuery, Unavailable,

@@ -15,7 +15,7 @@ pub(super) fn flushed_ends(shard: ShardId) -> Arc<str> {
 }
 
 /// The shard whose flushed-ends file has this name.
-pub(super) fn parse_flushed_ends(name: &str) -> Option<ShardId> {
+pub(crate) fn parse_flushed_ends(name: &str) -> Option<ShardId> {
     name.strip_prefix(FLUSHED_ENDS)?.parse().ok().map(ShardId)
 }
 

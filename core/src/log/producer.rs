@@ -8,6 +8,7 @@
 //! A producer that is not known may begin with any sequence number: it may have been forgotten by age.
 
 use super::files::producer_snapshot::ProducerEntry;
+use super::files::txn_index::AbortedTxn;
 use super::header::BatchHeader;
 use crate::ids::{Offset, ProducerEpoch, ProducerId, Timestamp};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -56,6 +57,15 @@ pub(super) struct AbortedTransaction {
     pub(super) first_offset: Offset,
     /// The offset of its marker.
     pub(super) last_offset: Offset,
+    /// The last stable offset right after it.
+    last_stable_offset: Offset,
+}
+
+impl From<AbortedTxn> for AbortedTransaction {
+    fn from(found: AbortedTxn) -> Self {
+        let AbortedTxn { producer, first_offset, last_offset, last_stable_offset } = found;
+        Self { producer, first_offset, last_offset, last_stable_offset }
+    }
 }
 
 /// What a batch of a producer is to the log.
@@ -143,7 +153,8 @@ impl ProducerState {
         self.decided.insert(first_offset, header.last_offset());
         if !marker.is_commit {
             let (producer, last_offset) = (header.producer, header.last_offset());
-            self.aborted.push(AbortedTransaction { producer, first_offset, last_offset });
+            let last_stable_offset = self.open.first_key_value().map_or(last_offset.plus(1), |(first, _)| *first);
+            self.aborted.push(AbortedTransaction { producer, first_offset, last_offset, last_stable_offset });
         }
     }
 
@@ -183,6 +194,21 @@ impl ProducerState {
     /// The transactions with records in a range of offsets that were aborted, as a reader of that range has to know them.
     pub(super) fn aborted_in(&self, from: Offset, to: Offset) -> impl Iterator<Item = &AbortedTransaction> {
         self.aborted.iter().filter(move |transaction| transaction.last_offset >= from && transaction.first_offset < to)
+    }
+
+    /// Takes up what an index has of transactions that were aborted before all that was read so far.
+    pub(super) fn restore_aborted(&mut self, aborted: impl Iterator<Item = AbortedTransaction>) {
+        self.aborted.extend(aborted);
+    }
+
+    /// The index of the transactions whose abort markers lie in a range of offsets.
+    pub(super) fn aborted_index(&self, from: Offset, to: Offset) -> Vec<u8> {
+        let here = self.aborted.iter().filter(|aborted| (from..to).contains(&aborted.last_offset));
+        let entry = |aborted: &AbortedTransaction| {
+            let AbortedTransaction { producer, first_offset, last_offset, last_stable_offset } = *aborted;
+            AbortedTxn { producer, first_offset, last_offset, last_stable_offset }.encode()
+        };
+        here.flat_map(entry).collect()
     }
 
     /// Forgets producers that have been silent for so long and have no open transaction.
@@ -241,6 +267,12 @@ impl ProducerState {
             }
         }
         state
+    }
+
+    /// The state that a snapshot has, of which nothing is recorded.
+    pub(super) fn restore_unrecorded(entries: &[ProducerEntry]) -> Self {
+        let state = Self::restore(entries);
+        Self { changed: state.producers.keys().copied().collect(), ..state }
     }
 
     /// Asserts the invariants.

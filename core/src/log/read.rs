@@ -33,10 +33,10 @@ pub(super) struct Reads {
     /// Reads that wait until fewer are under way.
     waiting: VecDeque<ReadTicket>,
     under_way: usize,
-    /// Reads that wait for the index of a segment.
     /// The indexes that were read into memory and the bytes of each, oldest first.
     loaded: VecDeque<(TopicPartition, Offset, usize)>,
-    loaded_bytes: usize,
+    pub(super) loaded_bytes: usize,
+    /// Reads that wait for the index of a segment.
     index_waiters: BTreeMap<(TopicPartition, Offset), IndexWait>,
 }
 

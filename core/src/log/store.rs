@@ -83,10 +83,18 @@ impl LogStore {
         }
     }
 
-    /// Whether all logs that are open are recorded, so that nothing rests on the files of another broker any more.
+    /// Whether all logs that are open are recorded, so that nothing that is served rests any more on the files of another broker,
+    /// or of shards that are none any more.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.dirs.iter().all(|dir| dir.offline || dir.ends.is_proven())
+    }
+
+    /// The directories of which that is so by themselves: what is in one that failed on the way was not all taken over.
+    #[must_use]
+    pub fn proven_dirs(&self) -> BTreeSet<LogDirIndex> {
+        let proven = |dir: &&Dir| !dir.offline && dir.boot.is_done() && dir.ends.is_proven();
+        self.dirs.iter().filter(proven).map(|dir| dir.index).collect()
     }
 
     /// The directory in which files of a partition were found that no log has claimed yet.

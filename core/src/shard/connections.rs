@@ -11,12 +11,12 @@
 //!    behind a request, or while small frames hold more than their room and it has a part in that. One that waits for each
 //!    answer is always read from.
 //! 5. Where room is spent, only clients that have taken all of their answers get more; who takes nothing, sends nothing or
-//!    sends slowly, and holds some of it, is cut.
+//!    sends slowly, and holds some of it, is cut where others wait.
 //! 6. A connection has an entry until the runtime says that it is closed, and what its client sent before has taken effect;
 //!    once the runtime has said so, no effect names it.
 
 use super::frames::{FrameRoom, charge_of};
-use super::pipeline::Pipeline;
+use super::pipeline::{Pipeline, Sequence};
 use crate::api::front::Client;
 use crate::budget::Budget;
 use crate::effect::{Effect, Effects};
@@ -29,6 +29,10 @@ use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::time::Duration;
+
+/// Requests that wait for answers to leave before they begin, in their order.
+pub(super) type HeldBack = VecDeque<(ConnectionId, Sequence)>;
 
 /// The API key of Produce: the only request that may be as large as the configuration says.
 const PRODUCE: i16 = 0;
@@ -277,24 +281,39 @@ impl Connections {
         &mut self.answers
     }
 
-    /// Whether some client may have to be cut, since it is in the way.
-    pub(crate) fn must_watch(&self) -> bool {
-        !self.has_room() || self.closing > 0 || self.is_frame_room_spent()
+    /// Whether some client may have to be cut, since it is in the way: of the requests `held_back` among others.
+    pub(crate) fn must_watch(&self, held_back: &HeldBack) -> bool {
+        !held_back.is_empty() || self.closing > 0 || self.is_frame_room_spent()
     }
 
     fn is_frame_room_spent(&self) -> bool {
         self.frames.is_wanted() || self.frames.is_small_spent()
     }
 
-    /// Cuts the connections of clients that do nothing for too long, where that is in the way of others or of closing them:
-    /// says what they do not do.
-    pub(crate) fn cut_stalled(&mut self, now: Instant, effects: &mut Effects) -> Vec<(ConnectionId, &'static str)> {
-        let is_scarce = !self.has_room();
+    /// Gives all clients as much more time as the node itself has `lost`.
+    pub(crate) fn forgive(&mut self, lost: Duration, now: Instant) {
+        for at in self.by_id.values_mut() {
+            at.active = at.active.after(lost).min(now);
+            at.unsent.taken_at = at.unsent.taken_at.after(lost).min(now);
+        }
+        self.frames.forgive(lost, now);
+    }
+
+    /// Cuts the connections of clients that do nothing for too long, where that is in the way of others, such as those whose
+    /// requests are `held_back`, or of closing them: says what they do not do.
+    pub(crate) fn cut_stalled(
+        &mut self,
+        now: Instant,
+        held_back: &HeldBack,
+        effects: &mut Effects,
+    ) -> Vec<(ConnectionId, &'static str)> {
+        // A connection holds back no more requests than it may have under way: another one is found soon.
+        let holds_up_others = |id: ConnectionId| held_back.iter().any(|(other, _)| *other != id);
         let is_spent = self.is_frame_room_spent();
         let is_over = |since: Instant| since.after_ms(CONNECTION_STALLED_MS) <= now;
-        let takes_nothing = |at: &Connection| {
-            let in_the_way = is_scarce || at.closing || (is_spent && at.pipeline.charged() > 0);
-            in_the_way && at.owes() && is_over(at.unsent.taken_at)
+        let takes_nothing = |id: ConnectionId, at: &Connection| {
+            let in_the_way = || at.closing || (is_spent && at.pipeline.charged() > 0) || holds_up_others(id);
+            at.owes() && is_over(at.unsent.taken_at) && in_the_way()
         };
         // Others that are slow here may wait for no more than a long poll: they hold little.
         let is_small_spent = self.frames.is_small_spent();
@@ -303,7 +322,7 @@ impl Connections {
         };
         let mut cut: Vec<(ConnectionId, &'static str)> = Vec::new();
         for (id, at) in self.iter() {
-            if takes_nothing(at) {
+            if takes_nothing(id, at) {
                 cut.push((id, "does not take its answers"));
             } else if sends_ahead(at) {
                 cut.push((id, "does not wait for its answers"));
@@ -373,6 +392,11 @@ impl Connections {
         while let Some((id, bytes)) = self.frames.admit(now) {
             effects.push(Effect::Admit { connection: id, bytes });
         }
+    }
+
+    /// Whether a request is charged for its frame.
+    pub(crate) fn is_charged(&self, id: ConnectionId, sequence: Sequence) -> bool {
+        self.by_id.get(&id).is_some_and(|at| at.pipeline.is_charged(sequence))
     }
 
     /// Asserts that what is charged is what the connections say, and requests that were `granted` room for what they read.

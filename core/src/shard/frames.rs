@@ -21,6 +21,7 @@ use crate::limits::{
 use crate::time::Instant;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 /// The room for frames.
 #[derive(Clone, Debug)]
@@ -216,6 +217,13 @@ impl FrameRoom {
         !self.middle.waiting.is_empty() || !self.giant.waiting.is_empty()
     }
 
+    /// Gives what was admitted as much more time to come as the node itself has `lost`.
+    pub(super) fn forgive(&mut self, lost: Duration, now: Instant) {
+        for partial in self.partials.values_mut() {
+            partial.admitted_at = partial.admitted_at.after(lost).min(now);
+        }
+    }
+
     /// The connections whose partial frames are slow and in the way of others.
     pub(super) fn slow(&self, now: Instant) -> Vec<ConnectionId> {
         let classes = [&self.middle, &self.giant];
@@ -295,11 +303,12 @@ impl Class {
         Some((id, step))
     }
 
-    /// How much is admitted at once: plenty while there is plenty, so that no frame of the class's usual size needs to be
-    /// asked for twice; then less and less, so that those who send nothing leave room for those behind.
+    /// How much is admitted at once: plenty while partial frames hold no more than half of the room, so that no frame of the
+    /// class's usual size needs to be asked for twice, however many whole ones there are; then less and less, so that those
+    /// who send nothing leave room for those behind.
     fn step(&self) -> usize {
         let free = self.budget.free();
-        let is_plenty = free >= self.budget.held();
+        let is_plenty = self.budget.held() - self.grown <= self.budget.bytes_max() / 2;
         if is_plenty { FRAME_STEP_BYTES_MAX } else { (free / 32).clamp(FRAME_STEP_BYTES_MIN, FRAME_STEP_BYTES_MAX) }
     }
 

@@ -1,6 +1,8 @@
 //! The coordinators of the offsets partitions that this shard leads.
 //!
-//! Invariant: a coordinator is told of each of its appends in order: taken or refused at once, durable later.
+//! Invariants:
+//! 1. A coordinator is told of each of its appends in order: taken or refused at once, durable later.
+//! 2. One that wants something is among those that are `ready`.
 
 use crate::api::group::GroupCall;
 use crate::api::message::Reply;
@@ -8,6 +10,7 @@ use crate::coordinator::{AppendToken, RequestContext, Ticket as LocalTicket};
 use crate::effect::Effects;
 use crate::group::{GroupCoordinator, GroupOutput, GroupSettings, Topics};
 use crate::ids::{Offset, Ticket, TopicPartition};
+use crate::limits::GROUP_MEMBERS_SHARE_BYTES_MIN;
 use crate::log::{LogStore, ReadError, ReadTicket, Records};
 use crate::replica::{Loaded, Loader};
 use crate::rng::Seed;
@@ -17,7 +20,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use grete_protocol::ErrorCode;
+use grete_protocol::{ApiKey, ErrorCode};
 
 /// The coordinators of a shard.
 #[derive(Clone, Debug)]
@@ -25,9 +28,13 @@ pub(crate) struct Coordinators {
     settings: Arc<GroupSettings>,
     seed: Seed,
     held: BTreeMap<TopicPartition, Held>,
+    /// Coordinators that were told something since they wanted nothing.
+    ready: BTreeSet<TopicPartition>,
     /// Whom the coordinators' tickets stand for.
     tickets: BTreeMap<LocalTicket, Ticket>,
     tickets_drawn: u64,
+    /// What the members of all groups of the shard may hold, in bytes.
+    members_bytes_max: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -45,9 +52,12 @@ pub(crate) enum Wanted {
 }
 
 impl Coordinators {
-    /// None yet.
-    pub(crate) fn new(settings: Arc<GroupSettings>, seed: Seed) -> Self {
-        Self { settings, seed, held: BTreeMap::new(), tickets: BTreeMap::new(), tickets_drawn: 0 }
+    /// None yet, on one of so many shards.
+    pub(crate) fn new(settings: Arc<GroupSettings>, shards: u16, seed: Seed) -> Self {
+        let share = settings.members_bytes_max / usize::from(shards);
+        let members_bytes_max = share.max(GROUP_MEMBERS_SHARE_BYTES_MIN.min(settings.members_bytes_max));
+        let (held, tickets) = (BTreeMap::new(), BTreeMap::new());
+        Self { settings, seed, held, ready: BTreeSet::new(), tickets, tickets_drawn: 0, members_bytes_max }
     }
 
     /// The shard leads an offsets partition whose log is open: its groups are loaded.
@@ -61,12 +71,14 @@ impl Coordinators {
             coordinator.fail();
         }
         self.held.insert(partition, Held { coordinator, loader });
+        self.ready.insert(partition);
         self.load(partition, now, store, effects);
     }
 
     /// The shard no longer leads the partition, or its log is lost.
     pub(crate) fn fail(&mut self, partition: TopicPartition) {
         if let Some(held) = self.held.get_mut(&partition) {
+            self.ready.insert(partition);
             held.coordinator.fail();
             held.loader = None;
         }
@@ -83,6 +95,7 @@ impl Coordinators {
     ) -> bool {
         let awaits = |held: &Held| held.loader.as_ref().is_some_and(|loader| loader.awaits(ticket));
         let Some((&partition, held)) = self.held.iter_mut().find(|(_, held)| awaits(held)) else { return false };
+        self.ready.insert(partition);
         if let Some(loader) = &mut held.loader {
             let loaded = loader.brought(result.clone());
             held.take(loaded, now);
@@ -104,9 +117,17 @@ impl Coordinators {
 
     /// Hands a request to the coordinator of its partition.
     pub(crate) fn call(&mut self, now: Now, ticket: Ticket, call: &GroupCall, topics: &Topics) -> Option<Reply> {
+        // Only a join makes members hold more.
+        let joins = call.request.api == ApiKey::JoinGroup;
+        let all_bytes = if joins { self.members_bytes() } else { 0 };
         let Some(held) = self.held.get_mut(&call.partition) else {
             return Some(Reply::Group(Box::new(call.refused(ErrorCode::NotCoordinator))));
         };
+        if joins {
+            let others_bytes = all_bytes - held.coordinator.members_bytes();
+            held.coordinator.limit_members(self.members_bytes_max.saturating_sub(others_bytes));
+        }
+        self.ready.insert(call.partition);
         let local = LocalTicket(self.tickets_drawn);
         self.tickets_drawn += 1;
         self.tickets.insert(local, ticket);
@@ -122,6 +143,11 @@ impl Coordinators {
         None
     }
 
+    /// What the members of all groups hold, in bytes.
+    fn members_bytes(&self) -> usize {
+        self.held.values().map(|held| held.coordinator.members_bytes()).sum()
+    }
+
     /// Tells a coordinator how its append went.
     pub(crate) fn appended(
         &mut self,
@@ -131,6 +157,7 @@ impl Coordinators {
         taken: Result<(), ErrorCode>,
     ) {
         let Some(held) = self.held.get_mut(&partition) else { return };
+        self.ready.insert(partition);
         match taken {
             Ok(()) => held.coordinator.appended(now, token),
             Err(error) => held.coordinator.append_failed(now, token, error),
@@ -140,14 +167,16 @@ impl Coordinators {
     /// Tells a coordinator that its append is durable.
     pub(crate) fn committed(&mut self, now: Now, partition: TopicPartition, token: AppendToken) {
         if let Some(held) = self.held.get_mut(&partition) {
+            self.ready.insert(partition);
             held.coordinator.committed(now, token);
         }
     }
 
     /// Topics are gone, and their offsets with them.
     pub(crate) fn topics_deleted(&mut self, now: Now, gone: &BTreeSet<Arc<str>>) {
-        for held in self.held.values_mut() {
+        for (partition, held) in &mut self.held {
             held.coordinator.on_topics_deleted(now, gone);
+            self.ready.insert(*partition);
         }
     }
 
@@ -158,8 +187,9 @@ impl Coordinators {
 
     /// Does what is due.
     pub(crate) fn on_timer(&mut self, now: Now) {
-        for held in self.held.values_mut() {
+        for (partition, held) in &mut self.held {
             if held.coordinator.next_deadline().is_some_and(|due| due <= now.instant) {
+                self.ready.insert(*partition);
                 held.coordinator.on_timer(now);
             }
         }
@@ -167,10 +197,11 @@ impl Coordinators {
 
     /// Takes the next thing that a coordinator wants. One at a time: it must hear of an append before anything else.
     pub(crate) fn pop(&mut self, effects: &mut Effects) -> Option<Wanted> {
-        for (partition, held) in &mut self.held {
-            while let Some(output) = held.coordinator.pop() {
+        while let Some(partition) = self.ready.first().copied() {
+            let mut wants = || self.held.get_mut(&partition)?.coordinator.pop();
+            while let Some(output) = wants() {
                 match output {
-                    GroupOutput::Append { token, batch } => return Some(Wanted::Append(*partition, token, batch)),
+                    GroupOutput::Append { token, batch } => return Some(Wanted::Append(partition, token, batch)),
                     GroupOutput::Answer { ticket, answer } => {
                         if let Some(ticket) = self.tickets.remove(&ticket) {
                             return Some(Wanted::Answer(ticket, Reply::Group(Box::new(answer))));
@@ -179,6 +210,7 @@ impl Coordinators {
                     GroupOutput::Notice(notice) => effects.push(crate::effect::Effect::Notice(notice)),
                 }
             }
+            self.ready.remove(&partition);
         }
         None
     }
@@ -186,6 +218,8 @@ impl Coordinators {
     /// Asserts the coordinators' invariants.
     pub(crate) fn check_invariants(&self) {
         self.held.values().for_each(|held| held.coordinator.check_invariants());
+        let wants = |(partition, held): (&TopicPartition, &Held)| held.coordinator.wants().then_some(*partition);
+        assert!(self.held.iter().filter_map(wants).all(|wants| self.ready.contains(&wants)), "who wants is asked");
     }
 }
 

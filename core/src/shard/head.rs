@@ -2,12 +2,13 @@
 
 use super::Shard;
 use super::message::Message;
+use super::outdated::Outdated;
 use super::stop::Closed;
 use crate::api;
 use crate::api::message::{ControllerCall, Reply};
 use crate::controller::{Controller, Decided, Decision, Incarnation, PRODUCER_ID_BLOCK};
 use crate::effect::{Effect, Effects, IoOp, Level};
-use crate::event::{FoundDir, FoundFiles, IoOutput, IoResult};
+use crate::event::{FoundFiles, IoOutput, IoResult};
 use crate::ids::{FileName, IoId, IoOwner, LeaderEpoch, LogDirIndex, Offset, ShardId, Ticket, TopicPartition};
 use crate::log::{LogConfig, ReadError, ReadTicket, Records};
 use crate::metadata::{Endpoint, Fold, MetadataImage};
@@ -55,10 +56,7 @@ pub(super) struct Head {
     pub(super) voter: VoterSelf,
     /// Since when only Grete has written to the directories.
     since: LeaderEpoch,
-    /// Kafka's checkpoints as they were found.
-    pub(super) checkpoints: Vec<FileName>,
-    /// The shards that serve.
-    pub(super) serving: BTreeSet<ShardId>,
+    outdated: Outdated,
     /// The shards that have closed their logs.
     pub(super) closed: BTreeMap<ShardId, Closed>,
     /// How far the directories are with being closed.
@@ -72,8 +70,8 @@ pub(super) enum Asked {
     Snapshot,
     /// The space of a directory.
     Space(Ticket, LogDirIndex),
-    /// Removing a checkpoint that does not hold any more.
-    Checkpoint(LogDirIndex),
+    /// Removing a file that does not hold any more.
+    Outdated(LogDirIndex),
     /// Making names durable that nothing waits for.
     Names,
     /// A step of the stop.
@@ -127,8 +125,7 @@ impl Head {
             snapshots: Snapshots::new(found.dirs.first(), node.metadata_snapshot_bytes),
             voter,
             since: LeaderEpoch(0),
-            checkpoints: found_checkpoints(found),
-            serving: BTreeSet::new(),
+            outdated: Outdated::new(found, shards),
             closed: BTreeMap::new(),
             stop: None,
         }
@@ -142,22 +139,19 @@ impl Head {
         effects.push(Effect::Io { io, op });
     }
 
-    /// A shard serves. When all do, Kafka's checkpoints go: they would not hold for what is written from now on, least of all
-    /// for a topic that is deleted and created again, and a Kafka that starts after a crash would go by them.
-    pub(super) fn shard_serves(&mut self, shard: ShardId, effects: &mut Effects) {
-        self.serving.insert(shard);
-        if self.serving.len() == self.installed.len() {
-            for file in core::mem::take(&mut self.checkpoints) {
-                self.ask(Asked::Checkpoint(file.dir), IoOp::Remove { file }, effects);
-            }
+    /// A shard serves, and has taken over its logs in these directories. When all do, what says so of them goes.
+    pub(super) fn shard_serves(&mut self, shard: ShardId, proven: &BTreeSet<LogDirIndex>, effects: &mut Effects) {
+        for file in self.outdated.shard_serves(shard, proven) {
+            self.ask(Asked::Outdated(file.dir), IoOp::Remove { file }, effects);
         }
     }
 
-    fn checkpoint_removed(&mut self, dir: LogDirIndex, result: &IoResult, effects: &mut Effects) {
+    fn outdated_removed(&mut self, dir: LogDirIndex, result: &IoResult, effects: &mut Effects) {
         if let Err(error) = result {
-            effects.notice(Level::Warn, format!("A checkpoint of Kafka's could not be removed: {}.", error.message));
+            let text = format!("A file that does not hold any more could not be removed: {}.", error.message);
+            effects.notice(Level::Warn, text);
         }
-        if !self.asked.values().any(|asked| *asked == Asked::Checkpoint(dir)) {
+        if !self.asked.values().any(|asked| *asked == Asked::Outdated(dir)) {
             self.ask(Asked::Names, IoOp::SyncDir { dir: FileName::new(dir, "") }, effects);
         }
     }
@@ -178,7 +172,7 @@ impl Shard {
             None => return self.advance_boot(now, Some(result), effects),
             Some(Asked::Snapshot) => return self.snapshot_io(now, result, effects),
             Some(Asked::Stop) => return self.advance_stop(Some(result), effects),
-            Some(Asked::Checkpoint(dir)) => return head.checkpoint_removed(dir, &result, effects),
+            Some(Asked::Outdated(dir)) => return head.outdated_removed(dir, &result, effects),
             Some(Asked::Names) => return,
             Some(Asked::Space(ticket, dir)) => (ticket, dir),
         };
@@ -537,18 +531,6 @@ impl Shard {
     }
 }
 
-/// Kafka's checkpoints in the directories.
-fn found_checkpoints(found: &FoundFiles) -> Vec<FileName> {
-    use crate::log::files::offset_checkpoint::{CLEANER, LOG_START, RECOVERY_POINT, REPLICATION};
-    let is_one = |path: &str| [RECOVERY_POINT, REPLICATION, LOG_START, CLEANER].contains(&path);
-    let of = |dir: &FoundDir| {
-        let entries = dir.entries.as_deref().unwrap_or_default().iter();
-        let files = entries.filter(|entry| is_one(&entry.path)).map(|entry| FileName::new(dir.dir, &entry.path));
-        files.collect::<Vec<_>>()
-    };
-    found.dirs.iter().flat_map(of).collect()
-}
-
 /// Applies what was read of the metadata log.
 fn replay(fold: &mut Fold, records: &Records) -> Result<(), String> {
     for batch in &records.batches {
@@ -559,7 +541,6 @@ fn replay(fold: &mut Fold, records: &Records) -> Result<(), String> {
     Ok(())
 }
 
-/// A listener as the node registers it.
 /// Where the controller is reached: listener, host and port. A node without a listener of the controller's answers for it
 /// on its first one, under the name that Kafka's controllers have theirs by.
 fn controller_endpoint(node: &NodeConfig) -> (String, String, u16) {
@@ -569,6 +550,7 @@ fn controller_endpoint(node: &NodeConfig) -> (String, String, u16) {
     (own.map_or(CONTROLLER_LISTENER.into(), |own| own.name.clone()), host, port)
 }
 
+/// A listener as the node registers it.
 fn endpoint(listener: &Listener) -> Endpoint {
     let (host, port) = listener.endpoint();
     Endpoint { name: listener.name.as_str().into(), host: host.into(), port, security_protocol: 0 }

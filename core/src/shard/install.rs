@@ -28,6 +28,7 @@ impl Shard {
             if before.topics.get(id).is_some_and(|known| Arc::ptr_eq(known, topic)) {
                 continue;
             }
+            Arc::make_mut(&mut self.topics).set(&topic.name, *id, topic.partitions.len() as i32);
             for (index, partition) in &topic.partitions {
                 self.lead(now, topic, *index, partition, effects);
             }
@@ -51,8 +52,11 @@ impl Shard {
             .filter(|(name, id)| image.names.get(*name) != Some(*id))
             .map(|(name, _)| name.clone())
             .collect();
-        let topics = image.topics.values().map(|topic| (&*topic.name, topic.id, topic.partitions.len() as i32));
-        self.topics = Arc::new(topics.collect());
+        before
+            .topics
+            .keys()
+            .filter(|id| !image.topics.contains_key(id))
+            .for_each(|id| Arc::make_mut(&mut self.topics).remove(*id));
         if !removed.is_empty() {
             self.coordinators.topics_deleted(now, &removed);
         }
@@ -194,7 +198,7 @@ impl Shard {
         if open && self.store.is_proven() {
             self.stage = Stage::Serving;
             self.put_strays_aside(now, effects);
-            self.tell(ShardId(0), Message::Serving);
+            self.tell(ShardId(0), Message::Serving(self.store.proven_dirs()));
             effects.push(Effect::Ready);
         }
     }

@@ -6,6 +6,7 @@ use crate::effect::ShardMessage;
 use crate::ids::{LeaderEpoch, LogDirIndex, Offset, Ticket};
 use crate::metadata::MetadataImage;
 use crate::quorum::Directory;
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -19,8 +20,8 @@ pub(super) enum Message {
     /// From shard 0: the directories are ready. Open what is yours of this image, and serve.
     /// Since the epoch only Grete has written to the directories.
     Boot(Arc<Vec<Directory>>, Arc<MetadataImage>, LeaderEpoch),
-    /// To shard 0: the shard serves.
-    Serving,
+    /// To shard 0: the shard serves. Its logs in these directories are recorded in a file of ours.
+    Serving(BTreeSet<LogDirIndex>),
     /// From shard 0: this is the metadata now.
     Image(Arc<MetadataImage>),
     /// To shard 0: the metadata up to this offset is what the shard goes by.

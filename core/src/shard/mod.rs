@@ -14,6 +14,7 @@ mod groups;
 mod head;
 mod install;
 mod message;
+mod outdated;
 mod pipeline;
 mod refusals;
 mod requests;
@@ -30,7 +31,7 @@ use crate::event::{Event, FoundFiles};
 use crate::fetch::SessionCache;
 use crate::group::Topics;
 use crate::ids::{ConnectionId, IoOwner, ShardId, Ticket, TopicPartition};
-use crate::limits::{ANSWER_BYTES_MAX, FRAME_BYTES_MAX, FRAME_SHARE_BYTES_MIN};
+use crate::limits::{ANSWER_BYTES_MAX, FETCH_SESSIONS_BYTES_MAX, FRAME_BYTES_MAX, FRAME_SHARE_BYTES_MIN};
 use crate::log::{LogStore, LogStoreConfig};
 use crate::metadata::MetadataImage;
 use crate::node::NodeConfig;
@@ -42,7 +43,7 @@ use crate::timer::Timers;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use connections::Connections;
+use connections::{Connections, HeldBack};
 use core::time::Duration;
 use groups::Coordinators;
 use head::Head;
@@ -69,7 +70,7 @@ pub struct Shard {
     connections: Connections,
     requests: BTreeMap<(ConnectionId, Sequence), UnderWay>,
     /// Requests that wait for answers to leave before they begin, in their order.
-    held_back: VecDeque<(ConnectionId, Sequence)>,
+    held_back: HeldBack,
     parked: BTreeMap<(ConnectionId, Sequence), Request>,
     sessions: SessionCache,
     timers: Timers<Timer>,
@@ -115,7 +116,7 @@ impl Shard {
             image,
             store: LogStore::boot(logs, &found, now, effects),
             replicas: Replicas::default(),
-            coordinators: Coordinators::new(node.groups.clone(), seed),
+            coordinators: Coordinators::new(node.groups.clone(), shards, seed),
             topics: Arc::default(),
             connections: Connections::new(
                 share(FRAME_BYTES_MAX).max(FRAME_SHARE_BYTES_MIN),
@@ -123,9 +124,9 @@ impl Shard {
                 node.request_bytes_max,
             ),
             requests: BTreeMap::new(),
-            held_back: VecDeque::new(),
+            held_back: HeldBack::new(),
             parked: BTreeMap::new(),
-            sessions: SessionCache::new(slots, eviction),
+            sessions: SessionCache::new(slots, share(FETCH_SESSIONS_BYTES_MAX), eviction),
             timers: Timers::default(),
             refusals: Refusals::default(),
             inbox: VecDeque::new(),
@@ -140,6 +141,7 @@ impl Shard {
 
     /// Takes what has happened, at one moment.
     pub fn step(&mut self, now: Now, events: &mut VecDeque<Event>, effects: &mut Effects) {
+        self.forgive_pause(now);
         while let Some(event) = events.pop_front() {
             self.event(now, event, effects);
             self.pump(now, effects);
@@ -174,6 +176,9 @@ impl Shard {
         self.replicas.check_invariants();
         self.coordinators.check_invariants();
         self.connections.check_invariants(self.requests.values().map(UnderWay::granted).sum());
+        for ((id, sequence), under_way) in &self.requests {
+            under_way.check_invariants(self.connections.is_charged(*id, *sequence));
+        }
         self.sessions.check_invariants();
         self.timers.check_invariants();
         self.image.check_invariants();
@@ -251,9 +256,9 @@ impl Shard {
                 self.opened_logs(now, effects);
             }
             Message::Image(image) => self.install(now, image, effects),
-            Message::Serving => {
+            Message::Serving(proven) => {
                 if let Some(head) = &mut self.head {
-                    head.shard_serves(from, effects);
+                    head.shard_serves(from, &proven, effects);
                 }
             }
             Message::Installed(end) => self.installed(now, from, end, effects),

@@ -137,6 +137,11 @@ impl Pipeline {
         self.slots.iter().map(|slot| slot.charged).filter(|charged| *charged > 0)
     }
 
+    /// Whether the request is still charged for its frame.
+    pub(crate) fn is_charged(&self, sequence: Sequence) -> bool {
+        self.peek(sequence).is_some_and(|slot| slot.charged > 0)
+    }
+
     /// Whether whatever comes next waits for Produces at most.
     pub(crate) fn is_all_produce(&self) -> bool {
         self.slots.iter().all(|slot| slot.produce)

@@ -27,6 +27,12 @@ impl UnderWay {
     pub(super) const fn granted(&self) -> usize {
         self.gather.granted()
     }
+
+    /// Asserts that a frame that is held is charged.
+    pub(super) fn check_invariants(&self, is_charged: bool) {
+        self.gather.check_invariants();
+        assert!(is_charged || !self.gather.holds_frame(), "a frame that is held is charged");
+    }
 }
 
 /// What a shard has to be called for at a time.
@@ -160,8 +166,8 @@ impl Shard {
         {
             let closed = connection.closed;
             match api::parse(frame, self.node.role_of(connection.client.listener)) {
-                // Nobody is there to be shown records.
-                Ok(request) if request.holds_records() && closed => self.let_go(now, id, sequence, effects),
+                // Nobody is there to be shown anything.
+                Ok(request) if closed && api::only_reads(&request) => self.let_go(now, id, sequence, effects),
                 Ok(request) if request.holds_records() && !self.connections.has_room() => {
                     // It waits for the answers before it to leave; nothing else of its connection begins meanwhile.
                     self.held_back.push_back((id, sequence));
@@ -192,20 +198,25 @@ impl Shard {
     }
 
     fn begin(&mut self, now: Now, id: ConnectionId, sequence: Sequence, request: Request, effects: &mut Effects) {
-        let keeps_frame = request.keeps_frame();
         let mut parts = 0;
         let begun = self.with_front(now, id, sequence, &mut parts, |front| api::begin(front, request));
         match begun {
             None => {}
             Some(Ok((gather, next))) => {
-                self.requests.insert((id, sequence), UnderWay { gather, parts });
-                if !keeps_frame && let Some(connection) = self.connections.get_mut(id) {
-                    let charged = connection.pipeline.release(sequence);
-                    self.connections.release(charged, now.instant, effects);
-                }
+                self.keep(now, id, sequence, UnderWay { gather, parts }, effects);
                 self.go_on(now, id, sequence, Ok(next), effects);
             }
             Some(Err(refusal)) => self.go_on(now, id, sequence, Err(refusal), effects),
+        }
+    }
+
+    /// Keeps a request that waits; where it holds its frame no longer, that is charged no longer.
+    fn keep(&mut self, now: Now, id: ConnectionId, sequence: Sequence, under_way: UnderWay, effects: &mut Effects) {
+        let holds_frame = under_way.gather.holds_frame();
+        self.requests.insert((id, sequence), under_way);
+        if !holds_frame && let Some(connection) = self.connections.get_mut(id) {
+            let charged = connection.pipeline.release(sequence);
+            self.connections.release(charged, now.instant, effects);
         }
     }
 
@@ -215,7 +226,7 @@ impl Shard {
         // The connection may be gone.
         let Some(UnderWay { mut gather, mut parts }) = self.requests.remove(&(id, sequence)) else { return };
         let next = self.with_front(now, id, sequence, &mut parts, |front| gather.reply(front, ticket.part, reply));
-        self.requests.insert((id, sequence), UnderWay { gather, parts });
+        self.keep(now, id, sequence, UnderWay { gather, parts }, effects);
         if let Some(next) = next {
             self.go_on(now, id, sequence, next, effects);
         }
@@ -250,14 +261,25 @@ impl Shard {
 
     /// Looks out for clients that do nothing, as long as they may be in the way.
     pub(super) fn watch_stalled(&mut self, now: Now) {
-        if self.timers.get(&Timer::Stalled).is_none() && self.connections.must_watch() {
+        if self.timers.get(&Timer::Stalled).is_none() && self.connections.must_watch(&self.held_back) {
+            self.timers.set(Timer::Stalled, now.instant.after_ms(CONNECTION_WATCH_MS));
+        }
+    }
+
+    /// Where the shard has been called much later than it wanted, no client is to blame for what has not come meanwhile: it
+    /// may lie in the kernel. Before anything else of a step.
+    pub(super) fn forgive_pause(&mut self, now: Now) {
+        if let Some(due) = self.timers.get(&Timer::Stalled)
+            && due.after_ms(CONNECTION_WATCH_MS) <= now.instant
+        {
+            self.connections.forgive(now.instant.since(due), now.instant);
             self.timers.set(Timer::Stalled, now.instant.after_ms(CONNECTION_WATCH_MS));
         }
     }
 
     /// Cuts the connections of such clients, and says so.
     pub(super) fn stalled_due(&mut self, now: Now, effects: &mut Effects) {
-        for (id, reason) in self.connections.cut_stalled(now.instant, effects) {
+        for (id, reason) in self.connections.cut_stalled(now.instant, &self.held_back, effects) {
             if let Some(connection) = self.connections.get_mut(id) {
                 let text = format!("The connection of {} is cut: it {reason}", connection.client.peer);
                 self.refusals.tell(now.instant, &text, effects);

@@ -1,6 +1,7 @@
 //! Stopping in order.
 //!
-//! Each shard cuts its connections, takes nothing more, and makes its logs durable and complete. Shard 0 fences the node's
+//! Each shard closes its connections behind the answers that they were given, takes nothing more, and makes its logs durable
+//! and complete where it has served. Shard 0 fences the node's
 //! registration with that, so that whoever starts here next does not wait for this one's session to end. Each then tells
 //! shard 0 what Kafka's checkpoints say of its logs, and has stopped; shard 0 writes what is a whole directory's, and has
 //! stopped last.

@@ -98,6 +98,19 @@ fn a_payload_that_is_cut_is_never_taken_for_whole() {
 }
 
 #[test]
+fn gzip_that_ends_early_is_told_from_gzip_that_is_wrong() {
+    let payload = compressed(CompressionType::Gzip, &text(1000));
+    let cut = inflate(CompressionType::Gzip, &payload[..payload.len() - 9], 1 << 20);
+    assert_eq!(cut, Err(InflateError::Truncated { compression_type: CompressionType::Gzip }));
+    let mut wrong = payload;
+    // The checksum, which four bytes of length follow.
+    let checksum = wrong.len() - 8;
+    wrong[checksum] ^= 1;
+    let wrong = inflate(CompressionType::Gzip, &wrong, 1 << 20);
+    assert!(matches!(wrong, Err(InflateError::Corrupt { .. })), "{wrong:?}");
+}
+
+#[test]
 fn what_other_writers_put_one_behind_the_other_is_read_as_one() {
     let (first, second) = (text(70_000), noise(3000));
     for compression_type in [CompressionType::Gzip, CompressionType::Snappy, CompressionType::Zstd] {

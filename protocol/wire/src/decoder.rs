@@ -348,3 +348,37 @@ fn not_null(name: &'static str) -> DecodeError {
 fn replacement(chunk: &Utf8Chunk<'_>) -> &'static str {
     if chunk.invalid().is_empty() { "" } else { "\u{fffd}" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An element that takes a byte of a frame and much memory.
+    #[derive(Debug)]
+    struct Dear(#[expect(dead_code, reason = "its size is what counts")] [u8; 1000]);
+
+    impl<'a> Element<'a> for Dear {
+        fn size_min(_version: i16, _flexible: bool) -> usize {
+            1
+        }
+
+        fn read(decoder: &mut Decoder<'a>, _version: i16) -> Result<Self, DecodeError> {
+            decoder.i8("dear").map(|_| Self([0; 1000]))
+        }
+
+        fn write(&self, encoder: &mut crate::Encoder, _version: i16) {
+            encoder.i8(0);
+        }
+    }
+
+    #[test]
+    fn a_short_frame_may_cost_a_little_and_no_more() {
+        let array = |count: u8| {
+            let mut frame = alloc::vec![0, 0, 0, count];
+            frame.resize(4 + usize::from(count), 0);
+            Decoder::new(&frame).array::<Dear>("dear", 0).map(|elements| elements.len()).map_err(|error| error.kind())
+        };
+        assert_eq!(array(3), Ok(3), "3 KiB beside 16 bytes for each byte");
+        assert_eq!(array(4), Err(DecodeErrorKind::OverBudget { needed: 4000, left: 3 * 1024 + 8 * 16 }));
+    }
+}

@@ -332,3 +332,34 @@ impl Encoder {
         self.i32(value.unwrap_or(-1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_spliced_in_counts() {
+        let mut encoder = Encoder::new();
+        assert!(encoder.is_empty());
+        let (none, some) = (Records::Parts(Vec::new()), Records::from(Bytes::from_static(b"batches")));
+        assert!(none.is_empty() && !some.is_empty());
+        encoder.records("records", &some);
+        assert_eq!((encoder.len(), encoder.is_empty()), (4 + 7, false));
+        assert_eq!(encoder.finish().to_contiguous(), b"\0\0\0\x07batches"[..]);
+    }
+
+    #[test]
+    fn lengths_are_javas_integers() {
+        let largest = i32::MAX as usize;
+        let mut encoder = Encoder::new();
+        encoder.length_i32("fixed", Some(largest));
+        assert_eq!(encoder.failure, None);
+        encoder.length_i32("fixed", Some(largest + 1));
+        assert_eq!(encoder.failure.take(), Some((EncodeErrorKind::TooLong(largest + 1), "fixed")));
+        // One larger than it is, and 0 for null.
+        encoder.compact_length("compact", Some(largest - 1));
+        assert_eq!(encoder.failure, None);
+        encoder.compact_length("compact", Some(largest));
+        assert_eq!(encoder.failure, Some((EncodeErrorKind::TooLong(largest), "compact")));
+    }
+}

@@ -1,18 +1,25 @@
 //! What a member of a group asks for.
 
-use super::operations::{OFFSET_COMMIT_VERSION, code, commit_request, text, wrong};
+use super::operations::{OFFSET_COMMIT_VERSION, code, commit_request, text, topic_name, wrong};
 use super::{CallError, Client};
 use crate::drive::Drive;
 use bytes::Bytes;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
+use kafka_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
-use kafka_protocol::messages::{GroupId, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest};
+use kafka_protocol::messages::{
+    DeleteGroupsRequest, DescribeGroupsRequest, GroupId, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest,
+    OffsetDeleteRequest, SyncGroupRequest,
+};
 
 const JOIN_VERSION: i16 = 9;
 const SYNC_VERSION: i16 = 5;
 const HEARTBEAT_VERSION: i16 = 4;
 const LEAVE_VERSION: i16 = 5;
+const DELETE_GROUPS_VERSION: i16 = 2;
+const DESCRIBE_GROUPS_VERSION: i16 = 5;
+const OFFSET_DELETE_VERSION: i16 = 0;
 const MEMBER_ID_REQUIRED: i16 = 79;
 /// As long as Kafka allows by default: a run that is about something else sees no session end.
 const SESSION_TIMEOUT_MS: i32 = 1_800_000;
@@ -114,4 +121,46 @@ pub fn commit(
     let response = client.call(drive, &request, OFFSET_COMMIT_VERSION)?;
     let answer = response.topics.first().and_then(|topic| topic.partitions.first());
     code(answer.ok_or_else(|| wrong("no partition"))?.error_code)
+}
+
+/// Deletes a group that has no members.
+///
+/// # Errors
+/// The group's code, or why there is no answer.
+pub fn delete(drive: &mut impl Drive, client: &mut Client, group: &str) -> Result<(), CallError> {
+    let request = DeleteGroupsRequest::default().with_groups_names(vec![GroupId(text(group))]);
+    let response = client.call(drive, &request, DELETE_GROUPS_VERSION)?;
+    code(response.results.first().ok_or_else(|| wrong("no group"))?.error_code)
+}
+
+/// Deletes the offset that a group has committed.
+///
+/// # Errors
+/// The group's code or the partition's, or why there is no answer.
+pub fn delete_offset(
+    drive: &mut impl Drive,
+    client: &mut Client,
+    group: &str,
+    topic: &str,
+    partition: i32,
+) -> Result<(), CallError> {
+    let partition = OffsetDeleteRequestPartition::default().with_partition_index(partition);
+    let topic = OffsetDeleteRequestTopic::default().with_name(topic_name(topic)).with_partitions(vec![partition]);
+    let request = OffsetDeleteRequest::default().with_group_id(GroupId(text(group))).with_topics(vec![topic]);
+    let response = client.call(drive, &request, OFFSET_DELETE_VERSION)?;
+    code(response.error_code)?;
+    let answer = response.topics.first().and_then(|topic| topic.partitions.first());
+    code(answer.ok_or_else(|| wrong("no partition"))?.error_code)
+}
+
+/// The state of a group; `Dead` where there is none.
+///
+/// # Errors
+/// The group's code, or why there is no answer.
+pub fn state(drive: &mut impl Drive, client: &mut Client, group: &str) -> Result<String, CallError> {
+    let request = DescribeGroupsRequest::default().with_groups(vec![GroupId(text(group))]);
+    let response = client.call(drive, &request, DESCRIBE_GROUPS_VERSION)?;
+    let group = response.groups.first().ok_or_else(|| wrong("no group"))?;
+    code(group.error_code)?;
+    Ok(group.group_state.to_string())
 }

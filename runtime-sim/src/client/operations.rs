@@ -4,6 +4,7 @@ use super::{CallError, Client, requests};
 use crate::drive::Drive;
 use crate::history::TopicPartition;
 use bytes::{Bytes, BytesMut};
+use grete_protocol::records::{BatchView, batches};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
@@ -21,6 +22,10 @@ use std::collections::BTreeMap;
 
 /// The version of Produce in which [`produce`] speaks: the last one that names topics.
 pub const PRODUCE_VERSION: i16 = 12;
+
+/// The records of a batch that a client takes.
+const BATCH_RECORDS_MAX: i32 = 1 << 20;
+
 const FETCH_VERSION: i16 = 12;
 pub(super) const OFFSET_COMMIT_VERSION: i16 = 9;
 const INIT_PRODUCER_ID_VERSION: i16 = 4;
@@ -153,6 +158,11 @@ pub fn fetch(
     let data = data.ok_or_else(|| wrong("no partition"))?;
     code(data.error_code)?;
     let mut bytes = data.records.clone().unwrap_or_default();
+    // The crate reserves as many records as a batch says that it has, and a batch may say anything.
+    let too_many = |batch: BatchView<'_>| batch.header().records_count > BATCH_RECORDS_MAX;
+    if batches(&bytes).any(|batch| batch.is_ok_and(too_many)) {
+        return Err(wrong("a batch of more records than anybody wrote"));
+    }
     let sets = RecordBatchDecoder::decode_all(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
     let records = sets
         .into_iter()

@@ -30,13 +30,16 @@ const PROBE: &str = "written by the check";
 pub fn check<M: Machine>(world: &mut World<M>, node: NodeIndex, model: &Model) -> Result<(), String> {
     let mut client = Client::connect(world, node);
     let mut checker = Checker { world, client: &mut client };
-    checker.no_complaints(node)?;
+    checker.no_complaints(node, model)?;
     checker.topics(model)?;
     for ((group, topic, partition), register) in &model.commits {
         let committed = checker.committed(group, topic, *partition)?;
         if !register.allows(committed.as_ref()) && !is_gone(model, topic) {
             return Err(format!("group {group} has committed {committed:?} of {topic}-{partition}, not {register:?}"));
         }
+    }
+    for group in &model.deleted_groups {
+        checker.group_is_gone(group)?;
     }
     for (group, membership) in &model.members {
         checker.membership(group, membership)?;
@@ -58,8 +61,10 @@ struct Checker<'a, M: Machine> {
 
 impl<M: Machine> Checker<'_, M> {
     /// A power loss is no reason to tell the operator of an error: nothing is lost or out of service.
-    fn no_complaints(&self, node: NodeIndex) -> Result<(), String> {
-        let complaint = self.world.notices(node).iter().find(|notice| notice.level == Level::Error);
+    fn no_complaints(&self, node: NodeIndex, model: &Model) -> Result<(), String> {
+        let all = self.world.notices(node);
+        let told = if model.disks_failed { self.world.notices_of_boot(node) } else { all };
+        let complaint = told.iter().find(|notice| notice.level == Level::Error);
         complaint.map_or(Ok(()), |notice| Err(format!("the broker complains: {}", notice.text)))
     }
 
@@ -176,6 +181,15 @@ impl<M: Machine> Checker<'_, M> {
             }
         }
         Err(format!("the coordinator of group {group} is not there after {COORDINATOR_TRIES} tries"))
+    }
+
+    /// A group that was deleted is not there. Its coordinator is: an offset is asked for first.
+    fn group_is_gone(&mut self, group: &str) -> Result<(), String> {
+        self.committed(group, "none", 0)?;
+        match groups::state(self.world, self.client, group) {
+            Ok(state) if state == "Dead" => Ok(()),
+            state => Err(format!("group {group} was deleted and is {state:?}")),
+        }
     }
 
     /// The member of a group is in the generation that it was told, or has left.

@@ -26,6 +26,10 @@ pub struct Model {
     pub topic_ids: BTreeSet<u128>,
     /// Groups with their only member.
     pub members: BTreeMap<String, Membership>,
+    /// Groups that were deleted and not used since.
+    pub deleted_groups: BTreeSet<String>,
+    /// Whether disks have failed: the operator was told of that.
+    pub disks_failed: bool,
 }
 
 /// What is known of the only member of a group.
@@ -100,11 +104,13 @@ pub struct Register<T> {
     pub acknowledged: Option<T>,
     /// Values that were asked for since and are not acknowledged.
     pub under_way: Vec<T>,
+    /// Whether it was asked for no value since.
+    pub removing: bool,
 }
 
 impl<T> Default for Register<T> {
     fn default() -> Self {
-        Self { acknowledged: None, under_way: Vec::new() }
+        Self { acknowledged: None, under_way: Vec::new(), removing: false }
     }
 }
 
@@ -119,12 +125,24 @@ impl<T: PartialEq> Register<T> {
     pub fn acknowledge(&mut self) {
         self.acknowledged = self.under_way.pop();
         self.under_way.clear();
+        self.removing = false;
+    }
+
+    /// The value is being removed.
+    pub fn ask_removal(&mut self) {
+        self.removing = true;
+    }
+
+    /// That was acknowledged.
+    pub fn acknowledge_removal(&mut self) {
+        *self = Self::default();
     }
 
     /// Whether a reader may be told this.
     #[must_use]
     pub fn allows(&self, value: Option<&T>) -> bool {
-        value == self.acknowledged.as_ref() || value.is_some_and(|value| self.under_way.contains(value))
+        let removed = self.removing && value.is_none();
+        removed || value == self.acknowledged.as_ref() || value.is_some_and(|value| self.under_way.contains(value))
     }
 }
 
@@ -136,7 +154,7 @@ impl Topic {
             presence: Presence::Creating,
             id: None,
             partitions: vec![Partition::default(); partitions],
-            count: Register { acknowledged: Some(partitions as i64), under_way: Vec::new() },
+            count: Register { acknowledged: Some(partitions as i64), under_way: Vec::new(), removing: false },
             configs: BTreeMap::new(),
             relaxed: false,
             retained: false,

@@ -246,6 +246,8 @@ fn lose<M: Machine>(world: &World<M>, plan: &Plan, survival: Survival, turn: usi
         *report.running.entry(kind).or_default() += count;
     }
     report.losses.add(left.power_loss(plan.node, survival));
+    // Where a disk has failed it was another for the workload, and is whole again for what comes.
+    left.heal_disks(plan.node);
     let draw = survival.seed.draw(Stream::Workload, &[u64::from(plan.shards_max)]);
     if plan.shards_max > 0 && draw.chance(RESHARDED_PER_MILLION) {
         report.reshardings += 1;

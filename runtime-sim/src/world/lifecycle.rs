@@ -18,6 +18,7 @@ impl<M: Machine> World<M> {
         let index = node.0;
         assert!(!self.nodes[index].is_up(), "a node runs once");
         self.nodes[index].incarnation += 1;
+        self.nodes[index].told_before = self.nodes[index].notices.len();
         let incarnation = self.nodes[index].incarnation;
         let cause = [index as u64, incarnation];
         let seed = Seed(self.seed.draw(Stream::Boot, &cause).0);
@@ -139,6 +140,11 @@ impl<M: Machine> World<M> {
     pub fn heal_disk(&mut self, node: NodeIndex, dir: usize) {
         let started = self.nodes[node.0].disks[dir].heal();
         self.start(node.0, dir, started);
+    }
+
+    /// Ends all faults of a node's disks.
+    pub fn heal_disks(&mut self, node: NodeIndex) {
+        (0..self.nodes[node.0].disks.len()).for_each(|dir| self.heal_disk(node, dir));
     }
 
     /// The process of a node is gone.

@@ -148,6 +148,7 @@ impl<M: Machine> World<M> {
             paused_until: WorldTime::default(),
             notices: Vec::new(),
             watches: Vec::new(),
+            told_before: 0,
         });
         NodeIndex(index)
     }
@@ -174,6 +175,13 @@ impl<M: Machine> World<M> {
     #[must_use]
     pub fn notices(&self, node: NodeIndex) -> &[Notice] {
         &self.nodes[node.0].notices
+    }
+
+    /// What the operator of a node was told since it was started last.
+    #[must_use]
+    pub fn notices_of_boot(&self, node: NodeIndex) -> &[Notice] {
+        let node = &self.nodes[node.0];
+        &node.notices[node.told_before..]
     }
 
     /// A log directory of a node.

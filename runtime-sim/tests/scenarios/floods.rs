@@ -55,6 +55,11 @@ impl Floods {
                 }
                 Some(String::new())
             }
+            // pause ms=N: the node's process stands still.
+            "pause" => {
+                world.pause(node, Duration::from_millis(command.value("ms", 0)));
+                Some(String::new())
+            }
             "left" => {
                 let flood = self.floods.get(command.word(1)).map_or(&[][..], Vec::as_slice);
                 let open = flood.iter().filter(|connection| !world.is_closed(**connection)).count();

@@ -34,6 +34,8 @@ pub struct Disk {
     renames: HashMap<IoId, (Group, FileName)>,
     /// What waits for such a rename, by group.
     waiting: HashMap<Group, VecDeque<(IoId, IoOp)>>,
+    /// A rename to a group that waits for another one, and all that was asked for after it, in order.
+    held: VecDeque<(IoId, IoOp)>,
 }
 
 /// A log directory and the first name below it.
@@ -94,11 +96,26 @@ impl Disk {
     /// A shard's way to the workers; completions go to `completions`.
     #[must_use]
     pub fn new(workers: Arc<Workers>, completions: UnboundedSender<Event>) -> Self {
-        Self { workers, completions, renames: HashMap::new(), waiting: HashMap::new() }
+        Self { workers, completions, renames: HashMap::new(), waiting: HashMap::new(), held: VecDeque::new() }
     }
 
     /// Asks for an operation.
     pub fn submit(&mut self, io: IoId, op: IoOp) {
+        if self.held.is_empty() && !self.is_held_up(&op) {
+            self.begin(io, op);
+        } else {
+            self.held.push_back((io, op));
+        }
+    }
+
+    /// Whether an operation is a rename to a group that waits for another rename.
+    fn is_held_up(&self, op: &IoOp) -> bool {
+        let IoOp::Rename { from, to } = op else { return false };
+        let (group, target) = (Group::of(from), Group::of(to));
+        group != target && !self.waiting.contains_key(&group) && self.waiting.contains_key(&target)
+    }
+
+    fn begin(&mut self, io: IoId, op: IoOp) {
         let group = Group::of(op.file());
         if let Some(queue) = self.waiting.get_mut(&group) {
             queue.push_back((io, op));
@@ -119,8 +136,16 @@ impl Disk {
         let Some((group, name)) = self.renames.remove(&io) else { return };
         // The worker of the target may have the file open that had this name before.
         self.workers.send(&group, Work::Forget(name));
-        for (io, op) in self.waiting.remove(&group).unwrap_or_default() {
-            self.submit(io, op);
+        // What waited for it was asked for before what is held.
+        let mut next = self.waiting.remove(&group).unwrap_or_default();
+        next.append(&mut self.held);
+        self.held = next;
+        while let Some((io, op)) = self.held.pop_front() {
+            if self.is_held_up(&op) {
+                self.held.push_front((io, op));
+                return;
+            }
+            self.begin(io, op);
         }
     }
 
@@ -149,6 +174,56 @@ mod tests {
     use bytes::Bytes;
     use grete_core::ids::{FilePosition, IoOwner};
     use tokio::sync::mpsc::unbounded_channel;
+
+    /// Two renames to one name, with writes behind each: all of them end, and what was asked for last is there.
+    #[test]
+    fn two_renames_to_one_name_lose_nothing() {
+        let root = std::env::temp_dir().join(format!("grete-renames-{}", std::process::id()));
+        std::fs::create_dir_all(&root).unwrap();
+        let workers = Workers::start(std::slice::from_ref(&root), 64).unwrap();
+        let (sender, mut completed) = unbounded_channel();
+        let mut disk = Disk::new(workers, sender);
+        let name = |path: &str| FileName::new(LogDirIndex(0), path);
+        for file in ["one", "two", "three"] {
+            std::fs::write(root.join(file), file).unwrap();
+        }
+        let write = |text: &'static str| IoOp::Write {
+            file: name("target"),
+            position: FilePosition(0),
+            parts: vec![Bytes::from_static(text.as_bytes())],
+        };
+        let rename = |from: &str| IoOp::Rename { from: name(from), to: name("target") };
+        let ops = [
+            rename("one"),
+            write("ONE"),
+            rename("two"),
+            write("TWO"),
+            rename("three"),
+            write("THR"),
+            IoOp::Sync { file: name("target") },
+        ];
+        let count = ops.len() as u64;
+        for (op, number) in ops.into_iter().zip(0..) {
+            disk.submit(IoId { owner: IoOwner::Log, number }, op);
+        }
+        let mut ended = Vec::new();
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while (ended.len() as u64) < count {
+            assert!(std::time::Instant::now() < patience, "only {ended:?} have ended");
+            let Ok(Event::Io { io, result }) = completed.try_recv() else {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                continue;
+            };
+            result.unwrap();
+            ended.push(io.number);
+            disk.completed(io);
+        }
+        assert_eq!(std::fs::read_to_string(root.join("target")).unwrap(), "THRee");
+        ended.sort_unstable();
+        assert!(ended.iter().copied().eq(0..count), "each of them once");
+        assert!(disk.held.is_empty() && disk.waiting.is_empty() && disk.renames.is_empty());
+        std::fs::remove_dir_all(&root).unwrap();
+    }
 
     /// Files that are replaced by a rename from another worker's group: what is written afterwards goes into the new file.
     #[test]

@@ -4,6 +4,7 @@ use super::frames::{Cut, Frames};
 use bytes::{Buf, Bytes};
 use grete_core::event::Event;
 use grete_core::ids::ConnectionId;
+use grete_core::limits::FRAME_SMALL_BYTES_MAX;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -16,6 +17,8 @@ use tokio::sync::Notify;
 const READ_BYTES: usize = 16 * 1024;
 /// The frames of a connection that wait for the core at most; it reads no more before they are taken.
 const FRAMES_HANDED_MAX: usize = 64;
+/// The bytes of small frames that wait for the core, beyond which nothing more is read.
+const BYTES_HANDED_MAX: usize = FRAME_SMALL_BYTES_MAX;
 /// The parts that one write hands to the socket at most.
 const WRITE_PARTS: usize = 64;
 
@@ -49,6 +52,8 @@ pub struct Connection {
     admitted: Cell<usize>,
     /// The frames that wait for the core.
     handed: Cell<usize>,
+    /// The bytes of the small ones of them.
+    handed_bytes: Cell<usize>,
     /// The core is told that the connection is closed: nothing more is said of it.
     ended: Cell<bool>,
     /// Tells the task that something above has changed.
@@ -72,6 +77,7 @@ impl Connection {
             broken: Cell::new(false),
             admitted: Cell::new(0),
             handed: Cell::new(0),
+            handed_bytes: Cell::new(0),
             ended: Cell::new(false),
             changed: Notify::new(),
         })
@@ -103,11 +109,19 @@ impl Connection {
         self.changed.notify_one();
     }
 
-    /// The core takes a frame.
-    pub fn taken(&self) {
-        if self.handed.replace(self.handed.get().saturating_sub(1)) == FRAMES_HANDED_MAX {
+    /// The core takes a frame of this length.
+    pub fn taken(&self, length: usize) {
+        let was_full = self.is_full();
+        self.handed.set(self.handed.get().saturating_sub(1));
+        self.handed_bytes.set(self.handed_bytes.get().saturating_sub(small(length)));
+        if was_full && !self.is_full() {
             self.changed.notify_one();
         }
+    }
+
+    /// Whether as much waits for the core as may.
+    fn is_full(&self) -> bool {
+        self.handed.get() >= FRAMES_HANDED_MAX || self.handed_bytes.get() > BYTES_HANDED_MAX
     }
 
     /// Reads more of the frame that was announced.
@@ -137,8 +151,7 @@ impl Connection {
             if self.closing.get() && !unsent {
                 break;
             }
-            let full = self.handed.get() >= FRAMES_HANDED_MAX;
-            let reads = !self.paused.get() && !self.closing.get() && !full && !frames.is_waiting();
+            let reads = !self.paused.get() && !self.closing.get() && !self.is_full() && !frames.is_waiting();
             let ready = tokio::select! {
                 biased;
                 () = self.changed.notified() => Ok(Ready::EMPTY),
@@ -171,11 +184,12 @@ impl Connection {
 
     /// Hands over the frames that are there, as many as may wait for the core.
     fn hand_over(&self, frames: &mut Frames, inbox: &Inbox) {
-        while self.handed.get() < FRAMES_HANDED_MAX {
+        while !self.is_full() {
             match frames.cut() {
                 Cut::More => return,
                 Cut::Frame(frame) => {
                     self.handed.set(self.handed.get() + 1);
+                    self.handed_bytes.set(self.handed_bytes.get() + small(frame.len()));
                     inbox.push(Event::Frame { connection: self.id, frame });
                 }
                 Cut::Announced { length, api_key, api_version } => {
@@ -245,6 +259,11 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
+/// What a frame counts among the bytes that nobody was asked for.
+const fn small(length: usize) -> usize {
+    if length <= FRAME_SMALL_BYTES_MAX { length } else { 0 }
+}
+
 /// Drops the first `written` bytes of what is unsent.
 fn advance(unsent: &mut VecDeque<Unsent>, mut written: usize) {
     for send in unsent {
@@ -256,5 +275,41 @@ fn advance(unsent: &mut VecDeque<Unsent>, mut written: usize) {
             written -= part.len();
             send.parts.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::task::LocalSet;
+
+    /// What one client sends that the core does not take stays in its socket.
+    #[tokio::test(flavor = "current_thread")]
+    async fn small_frames_that_wait_for_the_core_are_few_bytes() {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let connection = Connection::new(ConnectionId(1), stream);
+        let inbox = Rc::new(Inbox::default());
+        let local = LocalSet::new();
+        local.spawn_local(connection.clone().run(inbox.clone()));
+        let length = FRAME_SMALL_BYTES_MAX - 1;
+        let mut frame = (length as u32).to_be_bytes().to_vec();
+        frame.resize(4 + length, 0);
+        let frames = 20;
+        let work = async {
+            client.write_all(&frame.repeat(frames)).await.unwrap();
+            let mut taken = 0;
+            while taken < frames {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let events: Vec<Event> = inbox.events.borrow_mut().drain(..).collect();
+                assert!(matches!(events.len(), 1..=2), "{} frames wait", events.len());
+                taken += events.len();
+                events.iter().for_each(|_| connection.taken(length));
+            }
+        };
+        local.run_until(work).await;
     }
 }

@@ -1,7 +1,6 @@
 """aiokafka against a broker: see harness.py for how this is run."""
 
 import asyncio
-import time
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
@@ -38,19 +37,29 @@ def first_steps(address):
 class Consumer:
     """A consumer with a loop of its own, which runs while it is polled."""
 
-    def __init__(self, topic, **settings):
+    def __init__(self, *topics, **settings):
         self.loop = asyncio.new_event_loop()
 
         async def begin():
-            consumer = AIOKafkaConsumer(topic, **settings)
+            consumer = AIOKafkaConsumer(*topics, **settings)
             await consumer.start()
             return consumer
 
         self.consumer = self.loop.run_until_complete(begin())
 
+    def inside(self, act):
+        """Some of its methods look for the loop that runs, although they do not wait."""
+
+        async def run():
+            return act()
+
+        return self.loop.run_until_complete(run())
+
+    def more(self, **limits):
+        return self.loop.run_until_complete(self.consumer.getmany(**limits))
+
     def poll(self):
-        batches = self.loop.run_until_complete(self.consumer.getmany(timeout_ms=100))
-        return [(at.partition, record.offset, record.value) for at, records in batches.items() for record in records]
+        return scenarios.triples(self.more(timeout_ms=100))
 
     def assignment(self):
         return {at.partition for at in self.consumer.assignment()}
@@ -111,17 +120,12 @@ class Adapter:
         return asyncio.run(run())
 
     def read(self, topic, partition, first, count):
-        async def run(consumer):
-            at = TopicPartition(topic, partition)
-            consumer.assign([at])
-            consumer.seek(at, first)
-            read, end = [], time.monotonic() + PATIENCE
-            while len(read) < count and time.monotonic() < end:
-                for records in (await consumer.getmany(timeout_ms=500, max_records=count - len(read))).values():
-                    read.extend((record.offset, record.key, record.value) for record in records)
-            return read
-
-        return self.with_consumer(run)
+        consumer = Consumer(bootstrap_servers=self.address)
+        at = TopicPartition(topic, partition)
+        consumer.inside(lambda: (consumer.consumer.assign([at]), consumer.consumer.seek(at, first)))
+        read = scenarios.read_with(lambda most: consumer.more(timeout_ms=500, max_records=most), count)
+        consumer.close()
+        return read
 
     def member(self, group, topic, instance, cooperative):
         assert not cooperative, "aiokafka has no cooperative assignor"
@@ -130,10 +134,7 @@ class Adapter:
             bootstrap_servers=self.address,
             group_id=group,
             group_instance_id=instance,
-            auto_offset_reset="earliest",
-            auto_commit_interval_ms=500,
-            heartbeat_interval_ms=300,
-            session_timeout_ms=10_000,
+            **scenarios.MEMBER,
         )
 
     def offset_at(self, topic, partition, timestamp):

@@ -1,7 +1,5 @@
 """kafka-python against a broker: see harness.py for how this is run."""
 
-import time
-
 from harness import PATIENCE, case, main, wait_until
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
@@ -40,8 +38,7 @@ class Consumer:
         self.consumer = consumer
 
     def poll(self):
-        batches = self.consumer.poll(timeout_ms=100)
-        return [(at.partition, record.offset, record.value) for at, records in batches.items() for record in records]
+        return scenarios.triples(self.consumer.poll(timeout_ms=100))
 
     def assignment(self):
         return {at.partition for at in self.consumer.assignment()}
@@ -81,10 +78,7 @@ class Adapter:
         at = TopicPartition(topic, partition)
         consumer.assign([at])
         consumer.seek(at, first)
-        read, end = [], time.monotonic() + PATIENCE
-        while len(read) < count and time.monotonic() < end:
-            for records in consumer.poll(timeout_ms=500, max_records=count - len(read)).values():
-                read.extend((record.offset, record.key, record.value) for record in records)
+        read = scenarios.read_with(lambda most: consumer.poll(timeout_ms=500, max_records=most), count)
         consumer.close()
         return read
 
@@ -96,11 +90,8 @@ class Adapter:
                 bootstrap_servers=self.address,
                 group_id=group,
                 group_instance_id=instance,
-                auto_offset_reset="earliest",
-                auto_commit_interval_ms=500,
-                heartbeat_interval_ms=300,
-                session_timeout_ms=10_000,
                 partition_assignment_strategy=[strategy],
+                **scenarios.MEMBER,
             )
         )
 

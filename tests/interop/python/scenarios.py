@@ -10,10 +10,33 @@ An adapter is made with the broker's address and has:
   committed(group, topic, partition)
 """
 
-from harness import Member, case, wait_until
+import time
 
+from harness import PATIENCE, Member, case, wait_until
+
+# How members of groups are set up, by the names that kafka-python and its descendants have for it.
+MEMBER = {
+    "auto_offset_reset": "earliest",
+    "auto_commit_interval_ms": 500,
+    "heartbeat_interval_ms": 300,
+    "session_timeout_ms": 10_000,
+}
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 6
+
+
+def triples(batches):
+    """(partition, offset, value) of what such a client has polled: lists of records by topic and partition."""
+    return [(at.partition, record.offset, record.value) for at, records in batches.items() for record in records]
+
+
+def read_with(poll, count):
+    """So many (offset, key, value) triples. `poll` is given how many more are wanted."""
+    read, end = [], time.monotonic() + PATIENCE
+    while len(read) < count and time.monotonic() < end:
+        for records in poll(count - len(read)).values():
+            read.extend((record.offset, record.key, record.value) for record in records)
+    return read
 
 
 def register(adapter, prefix, cooperative):

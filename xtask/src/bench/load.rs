@@ -1,13 +1,14 @@
 //! What puts load on a broker: librdkafka's `rdkafka_performance`, built from the crate that the tests use, and Kafka's own
 //! `ProducerPerformance`.
 
-use crate::shell::{cargo, root};
+use crate::shell::{cargo, root, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The programs that put load on a broker.
 pub(super) struct Load {
     performance: PathBuf,
+    probe: PathBuf,
     kafka: PathBuf,
     divide: u64,
 }
@@ -15,7 +16,26 @@ pub(super) struct Load {
 impl Load {
     /// Builds and fetches the programs; cases will have a part of their records, one in `divide`.
     pub(super) fn prepare(divide: u64) -> Result<Self, String> {
-        Ok(Self { performance: performance()?, kafka: crate::kafka::install()?, divide })
+        run(&cargo(), &["build", "--quiet", "--release", "--package", "grete-tests", "--bin", "probe"])?;
+        let probe = root().join("target/release/probe");
+        Ok(Self { performance: performance()?, probe, kafka: crate::kafka::install()?, divide })
+    }
+
+    /// By what the numbers of records are divided.
+    pub(super) const fn divide(&self) -> u64 {
+        self.divide
+    }
+
+    /// The project's own client for what no tool measures, ready to be started.
+    pub(super) fn probe_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.probe);
+        command.args(arguments);
+        command
+    }
+
+    /// Runs the project's own client; answers with what it says.
+    pub(super) fn probe(&self, arguments: &[&str]) -> Result<String, String> {
+        said(&mut self.probe_command(arguments))
     }
 
     /// Produces `records` of `bytes` each with acks=all; answers with the acknowledged records a second.
@@ -42,8 +62,9 @@ impl Load {
     }
 
     /// Consumes one partition of a topic from its beginning; answers with the records a second.
-    pub(super) fn consume(&self, address: &str, topic: &str) -> Result<f64, String> {
-        let arguments = ["-C", "-b", address, "-t", topic, "-p", "0", "-o", "beginning", "-e"];
+    pub(super) fn consume(&self, address: &str, topic: &str, partition: u32) -> Result<f64, String> {
+        let partition = partition.to_string();
+        let arguments = ["-C", "-b", address, "-t", topic, "-p", &partition, "-o", "beginning", "-e"];
         let said = said(Command::new(&self.performance).args(arguments))?;
         let line = said.lines().rev().find(|line| line.contains("consumed in")).unwrap_or_default();
         let rate = line.split(": ").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|rate| rate.parse().ok());
@@ -51,8 +72,10 @@ impl Load {
     }
 
     /// Produces 10,000 records of 1 KiB a second without lingering; the 50th, 99th and 99.9th percentile of the time until
-    /// their acknowledgement, in ms.
+    /// their acknowledgement, in ms. The client's first seconds do not count: until its JVM has compiled what it does, they
+    /// measure that.
     pub(super) fn at_a_rate(&self, address: &str, topic: &str, records: u64) -> Result<[f64; 3], String> {
+        let warmup = (records / self.divide / 3).to_string();
         let records = (records / self.divide).to_string();
         let servers = format!("bootstrap.servers={address}");
         let said = said(
@@ -60,6 +83,7 @@ impl Load {
                 .args(["-Xmx512m", "-cp"])
                 .arg(self.kafka.join("*"))
                 .args(["org.apache.kafka.tools.ProducerPerformance", "--topic", topic, "--num-records", &records])
+                .args(["--warmup-records", &warmup])
                 .args(["--record-size", "1024", "--throughput", "10000", "--producer-props", &servers])
                 .args(["acks=all", "linger.ms=0"]),
         )?;

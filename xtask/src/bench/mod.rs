@@ -1,14 +1,17 @@
 //! `cargo xtask bench`: Grete and Apache Kafka under the same load, one after the other, on this machine.
 //!
-//! The load comes from librdkafka's own `rdkafka_performance` and, at a fixed rate, from Kafka's `ProducerPerformance`. What
+//! The load comes from librdkafka's own `rdkafka_performance`; at a fixed rate, from Kafka's `ProducerPerformance`; for many
+//! partitions and connections, from `probe` in the package of the tests. What
 //! counts is the ratio of two figures of one run. Grete flushes before it answers, always; Kafka does not unless told.
 
 mod load;
+mod scale;
 
-use crate::kafka::Server;
+use crate::server::{Node, Server};
 use crate::shell::{cargo, root, run as run_program};
 use load::Load;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What all nodes are started with: topics that come to be on first use have six partitions, as in every case here.
@@ -23,6 +26,12 @@ pub(crate) struct Arguments {
     /// How often each case is run; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// What is measured, several times where several parts are wanted; all where it is not said
+    #[arg(long = "part")]
+    parts: Vec<Part>,
+    /// Measures Grete alone
+    #[arg(long)]
+    alone: bool,
 }
 
 /// One broker of the comparison.
@@ -45,54 +54,91 @@ impl Contender {
     }
 
     fn start(self) -> Result<Server, String> {
+        let node = |more: &str| Node::new("bench", "127.0.0.1", &format!("{PROPERTIES}{more}")).map(Arc::new);
         match self {
-            Self::Grete => Server::start_grete("bench", &root().join("target/release/grete"), PROPERTIES),
-            Self::Kafka => Server::start_kafka("bench", PROPERTIES),
-            Self::KafkaFlushing => {
-                Server::start_kafka("bench-flush", &format!("{PROPERTIES}log.flush.interval.messages=1\n"))
-            }
+            Self::Grete => Server::grete(&node("")?, &root().join("target/release/grete")),
+            Self::Kafka => Server::new_kafka(&node("")?),
+            Self::KafkaFlushing => Server::new_kafka(&node("log.flush.interval.messages=1\n")?),
+        }
+    }
+
+    /// Starts it again on what it has left.
+    fn restart(self, node: &Arc<Node>) -> Result<Server, String> {
+        match self {
+            Self::Grete => Server::grete(node, &root().join("target/release/grete")),
+            Self::Kafka | Self::KafkaFlushing => Server::kafka(node),
         }
     }
 }
 
-/// Figures by case, then by contender: those of all rounds.
-type Figures = BTreeMap<(usize, &'static str), BTreeMap<Contender, Vec<f64>>>;
+/// What is measured: each part on a server of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Starts, rates, and latencies at a fixed rate
+    Rates,
+    /// 2,000 partitions: created, filled with 5 GB, and served again after kill -9
+    Partitions,
+    /// One client alone, and beside 2,000 idle connections
+    Idle,
+    /// 10 GB in and out
+    Memory,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [Self::Rates, Self::Partitions, Self::Idle, Self::Memory];
+}
+
+/// Figures by contender: those of all rounds. The cases stand in the order in which they were measured first.
+type Figures = Vec<(&'static str, BTreeMap<Contender, Vec<f64>>)>;
+
+/// Takes one figure of a case.
+type Note<'a> = dyn FnMut(&'static str, f64) + 'a;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     run_program(&cargo(), &["build", "--quiet", "--release", "--package", "grete"])?;
     let load = Load::prepare(arguments.divide.max(1))?;
+    let contenders = if arguments.alone { &Contender::ALL[..1] } else { &Contender::ALL[..] };
+    let parts = if arguments.parts.is_empty() { &Part::ALL[..] } else { &arguments.parts };
     let mut figures = Figures::new();
     for round in 0..arguments.rounds.max(1) {
-        for contender in Contender::ALL {
-            eprintln!("round {}: {}", round + 1, contender.name());
-            measure(contender, &load, &mut figures)?;
+        for (part, contender) in parts.iter().flat_map(|part| contenders.iter().map(|contender| (*part, *contender))) {
+            eprintln!("round {}: {part:?}: {}", round + 1, contender.name());
+            let mut note = |what: &'static str, figure: f64| {
+                eprintln!("  {what}: {}", number(figure));
+                let place = figures.iter().position(|(case, _)| *case == what).unwrap_or_else(|| {
+                    figures.push((what, BTreeMap::new()));
+                    figures.len() - 1
+                });
+                figures[place].1.entry(contender).or_default().push(figure);
+            };
+            match part {
+                Part::Rates => rates(contender, &load, &mut note)?,
+                Part::Partitions => scale::partitions(contender, &load, &mut note)?,
+                Part::Idle => scale::idle(contender, &load, &mut note)?,
+                Part::Memory => scale::memory(contender, &load, &mut note)?,
+            }
         }
     }
     print(&figures);
     Ok(())
 }
 
-fn measure(contender: Contender, load: &Load, figures: &mut Figures) -> Result<(), String> {
+fn rates(contender: Contender, load: &Load, note: &mut Note<'_>) -> Result<(), String> {
     let begun = Instant::now();
     let server = contender.start()?;
     let started = begun.elapsed();
-    let address = server.address();
-    let mut note = |place: usize, what: &'static str, figure: f64| {
-        figures.entry((place, what)).or_default().entry(contender).or_default().push(figure);
-    };
-    note(0, "listening after the start, ms", started.as_secs_f64() * 1e3);
-    note(1, "resident when idle, MiB", server.memory_kib("VmRSS")? as f64 / 1024.0);
-    note(2, "produce 1 KiB, records/s", load.produce(&address, "plain", 1024, 2_000_000, &[])?);
-    note(3, "produce 1 KiB lz4, records/s", load.produce(&address, "lz4", 1024, 2_000_000, &["-z", "lz4"])?);
-    note(4, "produce 100 B, records/s", load.produce(&address, "small", 100, 5_000_000, &[])?);
-    note(5, "consume 1 KiB, records/s", load.consume(&address, "plain")?);
-    let latencies = load.at_a_rate(&address, "paced", 300_000)?;
-    for (place, (what, figure)) in
-        ["10,000/s: p50, ms", "10,000/s: p99, ms", "10,000/s: p99.9, ms"].into_iter().zip(latencies).enumerate()
-    {
-        note(6 + place, what, figure);
-    }
-    note(9, "resident after it all, MiB", server.memory_kib("VmRSS")? as f64 / 1024.0);
+    let address = server.node().address();
+    note("listening after the start, ms", started.as_secs_f64() * 1e3);
+    note("resident when idle, MiB", server.memory_kib("VmRSS")? as f64 / 1024.0);
+    note("produce 1 KiB, records/s", load.produce(&address, "plain", 1024, 2_000_000, &[])?);
+    note("produce 1 KiB lz4, records/s", load.produce(&address, "lz4", 1024, 2_000_000, &["-z", "lz4"])?);
+    note("produce 100 B, records/s", load.produce(&address, "small", 100, 5_000_000, &[])?);
+    note("consume 1 KiB, records/s", load.consume(&address, "plain", 0)?);
+    let [half, high, highest] = load.at_a_rate(&address, "paced", 300_000)?;
+    note("10,000/s: p50, ms", half);
+    note("10,000/s: p99, ms", high);
+    note("10,000/s: p99.9, ms", highest);
+    note("resident after it all, MiB", server.memory_kib("VmRSS")? as f64 / 1024.0);
     Ok(())
 }
 
@@ -101,13 +147,15 @@ fn print(figures: &Figures) {
     let head: Vec<&str> = Contender::ALL.iter().map(|contender| contender.name()).collect();
     println!("| | {} | Grete / Kafka |", head.join(" | "));
     println!("|---|---|---|---|---|");
-    for ((_, what), by_contender) in figures {
+    for (what, by_contender) in figures {
         let medians: Vec<f64> = Contender::ALL
             .iter()
             .map(|contender| by_contender.get(contender).map_or(f64::NAN, |all| median(all)))
             .collect();
         let cells: Vec<String> = medians.iter().map(|figure| number(*figure)).collect();
-        println!("| {what} | {} | {:.2} |", cells.join(" | "), medians[0] / medians[1]);
+        let ratio = medians[0] / medians[1];
+        let ratio = if ratio.is_finite() { format!("{ratio:.2}") } else { "-".to_owned() };
+        println!("| {what} | {} | {ratio} |", cells.join(" | "));
     }
 }
 
@@ -118,5 +166,12 @@ fn median(figures: &[f64]) -> f64 {
 }
 
 fn number(figure: f64) -> String {
-    if figure >= 10_000.0 { format!("{:.0} k", figure / 1000.0) } else { format!("{figure:.0}") }
+    if figure.is_nan() {
+        // Not measured, or nothing to compare with.
+        "-".to_owned()
+    } else if figure >= 10_000.0 {
+        format!("{:.0} k", figure / 1000.0)
+    } else {
+        format!("{figure:.0}")
+    }
 }

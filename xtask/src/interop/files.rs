@@ -1,31 +1,20 @@
 //! What the broker leaves on disk, before Kafka's own judges: `kafka-dump-log` over every file, and Apache Kafka itself,
 //! which starts on the directory of a Grete that has stopped in order, serves the same, and hands it back.
 
+use super::tools::{equal, output};
 use super::{Case, Client, Context, Kind};
-use crate::kafka::free_port;
-use std::io::Write;
-use std::net::TcpStream;
+use crate::kafka;
+use crate::server::{Node, Server};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
-
-/// How long a broker may take to listen, and to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A stop in order is a matter of flushing.
-const STOP_MAX: Duration = Duration::from_secs(10);
-
-/// The class of Kafka's broker; the others are tools.
-const BROKER: &str = "kafka.Kafka";
+use std::process::Command;
+use std::sync::Arc;
 
 /// What `kafka-dump-log` says where something is wrong.
 const FAULTS: [&str; 6] = ["isvalid: false", "mismatch", "Non-consecutive", "Out of order", "Exception", "is corrupt"];
 
 /// A directory, and what runs on it in turn.
 struct Files {
-    directory: PathBuf,
-    port: u16,
+    node: Arc<Node>,
     /// Kafka's jars.
     libraries: PathBuf,
     /// Grete's binary.
@@ -44,9 +33,9 @@ fn prepare(cache: &Path) -> Result<PathBuf, String> {
 /// `kafka-dump-log` finds nothing wrong in what a broker has written that was stopped in order.
 fn dump(context: &Context<'_>) -> Result<(), String> {
     let files = Files::new(context)?;
-    let process = files.start_grete()?;
+    let server = files.start_grete()?;
     files.fill()?;
-    files.stop(process, Some(0))?;
+    server.stop(0)?;
     files.check_marks()?;
     files.dump()?;
     // And it would find something.
@@ -60,32 +49,32 @@ fn dump(context: &Context<'_>) -> Result<(), String> {
 /// Apache Kafka starts on that directory as after a stop of its own and serves the same, and Grete goes on after it.
 fn kafka_starts(context: &Context<'_>) -> Result<(), String> {
     let files = Files::new(context)?;
-    let process = files.start_grete()?;
+    let server = files.start_grete()?;
     files.fill()?;
     let kept = files.look()?;
     kept.check()?;
-    files.stop(process, Some(0))?;
+    server.stop(0)?;
 
-    let process = files.start("kafka", files.java(BROKER, &["server.properties"]))?;
-    let log = files.said("kafka")?;
+    let server = Server::kafka(&files.node)?;
+    let log = server.said();
     if !log.contains("since clean shutdown file was found") || log.contains("Duplicate") {
-        return Err(format!("Kafka did not start as after a stop in order: see {}", files.directory.display()));
+        return Err(format!("Kafka did not start as after a stop in order: see {}", files.node.directory().display()));
     }
     files.same("Apache Kafka", &kept)?;
     let more: Vec<String> = (0..50).map(|number| format!("of Kafka {number}")).collect();
     files.produce("ledger", &more)?;
     let kept = files.look()?;
     // A JVM that a signal ends says so.
-    files.stop(process, Some(143))?;
+    server.stop(143)?;
 
-    let process = files.start_grete()?;
+    let server = files.start_grete()?;
     files.same("Grete after Kafka", &kept)?;
     files.produce("ledger", &["of Grete again".to_owned()])?;
     let kept = files.look()?;
-    files.kill(process)?;
-    let process = files.start_grete()?;
+    server.kill()?;
+    let server = files.start_grete()?;
     files.same("Grete after kill -9", &kept)?;
-    files.stop(process, Some(0))?;
+    server.stop(0)?;
     files.dump()?;
     files.remove()
 }
@@ -120,113 +109,25 @@ impl Seen {
 
 impl Files {
     fn new(context: &Context<'_>) -> Result<Self, String> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let directory = std::env::temp_dir().join(format!("grete-files-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-        let (port, controller) = (free_port()?, free_port()?);
-        let data = directory.join("data");
-        let properties = format!(
-            "process.roles=broker,controller\n\
-             node.id=1\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             controller.listener.names=CONTROLLER\n\
-             controller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
-             log.dirs={}\n\
-             offsets.topic.replication.factor=1\n\
-             offsets.topic.num.partitions=4\n\
-             group.initial.rebalance.delay.ms=0\n",
-            data.display()
-        );
-        let logging = "Configuration:\n  Appenders:\n    Console: {name: C, target: SYSTEM_ERR, PatternLayout: {pattern: \"%p %c{1} %m%n\"}}\n  Loggers:\n    Root: {level: \"${sys:level:-INFO}\", AppenderRef: {ref: C}}\n";
-        for (name, text) in [("server.properties", &*properties), ("log4j2.yaml", logging)] {
-            std::fs::write(directory.join(name), text).map_err(|error| format!("{name}: {error}"))?;
-        }
+        let node = Node::new("files", "127.0.0.1", "offsets.topic.num.partitions=4\n")?.kept();
         let libraries = context.installed.to_owned();
-        Ok(Self { directory, port, libraries, binary: super::broker::build(false)? })
+        Ok(Self { node: Arc::new(node), libraries, binary: context.binary.to_owned() })
     }
 
     /// What a case that has failed leaves is kept, to be looked at.
     fn remove(&self) -> Result<(), String> {
-        std::fs::remove_dir_all(&self.directory).map_err(|error| error.to_string())
+        std::fs::remove_dir_all(self.node.directory()).map_err(|error| error.to_string())
     }
 
-    fn start_grete(&self) -> Result<Child, String> {
-        let mut command = Command::new(&self.binary);
-        command.arg("--config").arg(self.directory.join("server.properties"));
-        self.start("grete", command)
-    }
-
-    fn java(&self, class: &str, arguments: &[&str]) -> Command {
-        let mut java = Command::new("java");
-        let level = if class == BROKER { "INFO" } else { "ERROR" };
-        java.arg(format!("-Dlevel={level}")).current_dir(&self.directory).args([
-            "-Xmx512m",
-            "-XX:TieredStopAtLevel=1",
-            "-cp",
-        ]);
-        java.arg(self.libraries.join("*")).arg("-Dlog4j2.configurationFile=log4j2.yaml").arg(class).args(arguments);
-        java
-    }
-
-    /// Starts a broker and waits until it listens. What it says is in a file with its name.
-    fn start(&self, name: &str, mut command: Command) -> Result<Child, String> {
-        let path = self.directory.join(format!("{name}.log"));
-        let log = std::fs::File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let errors = log.try_clone().map_err(|error| error.to_string())?;
-        let mut process = command
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
-            .spawn()
-            .map_err(|error| format!("{name} does not start: {error}"))?;
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            if process.try_wait().is_ok_and(|status| status.is_some()) {
-                break;
-            }
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() && self.said(name)?.contains(started(name)) {
-                return Ok(process);
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let _ = process.kill();
-        let _ = process.wait();
-        Err(format!("{name} does not serve: {}", last_lines(&self.said(name)?)))
-    }
-
-    fn said(&self, name: &str) -> Result<String, String> {
-        std::fs::read_to_string(self.directory.join(format!("{name}.log"))).map_err(|error| format!("{name}: {error}"))
-    }
-
-    /// Stops a broker by SIGTERM.
-    fn stop(&self, mut process: Child, code: Option<i32>) -> Result<(), String> {
-        let begun = Instant::now();
-        let signalled = Command::new("kill").arg(process.id().to_string()).status();
-        if !signalled.is_ok_and(|status| status.success()) {
-            return Err("the signal was not sent: is the broker gone?".to_owned());
-        }
-        while begun.elapsed() < PATIENCE {
-            match process.try_wait().map_err(|error| error.to_string())? {
-                Some(status) if status.code() == code && begun.elapsed() < STOP_MAX => return Ok(()),
-                Some(status) => return Err(format!("it ended with {status} after {:?}", begun.elapsed())),
-                None => std::thread::sleep(Duration::from_millis(20)),
-            }
-        }
-        let _ = process.kill();
-        Err(format!("it did not stop within {PATIENCE:?}"))
-    }
-
-    fn kill(&self, mut process: Child) -> Result<(), String> {
-        process.kill().and_then(|()| process.wait()).map(|_| ()).map_err(|error| error.to_string())
+    fn start_grete(&self) -> Result<Server, String> {
+        Server::grete(&self.node, &self.binary)
     }
 
     /// Runs one of Kafka's tools against the broker; gives the lines that it prints.
     fn tool(&self, class: &str, arguments: &[&str], input: &[String]) -> Result<Vec<String>, String> {
-        let address = format!("127.0.0.1:{}", self.port);
-        let mut command = self.java(class, &["--bootstrap-server", &address]);
-        command.args(arguments);
-        output(command, class, input)
+        let mut command = kafka::java(&self.libraries, class);
+        command.args(["--bootstrap-server", &self.node.address()]).args(arguments);
+        lines(command, class, input)
     }
 
     /// Makes topics, records, a group with commits and configurations.
@@ -251,8 +152,10 @@ impl Files {
         equal("what the group has read", &consumed.len(), &1000)?;
         self.tool(TOPICS, &["--delete", "--topic", "gone"], &[])?;
         let wanted = r#"{"partitions":[{"topic":"front","partition":0,"offset":40}],"version":1}"#;
-        std::fs::write(self.directory.join("delete.json"), wanted).map_err(|error| error.to_string())?;
-        let arguments = ["--offset-json-file", "delete.json"];
+        let path = self.node.directory().join("delete.json");
+        std::fs::write(&path, wanted).map_err(|error| error.to_string())?;
+        let path = path.display().to_string();
+        let arguments = ["--offset-json-file", &path];
         self.tool("org.apache.kafka.tools.DeleteRecordsCommand", &arguments, &[])?;
         let broker =
             ["--alter", "--entity-type", "brokers", "--entity-default", "--add-config", "log.retention.ms=86400000"];
@@ -316,7 +219,7 @@ impl Files {
     /// What has to be there after a stop in order, and what must not.
     fn check_marks(&self) -> Result<(), String> {
         let read = |name: &str| {
-            let path = self.directory.join("data").join(name);
+            let path = self.node.data().join(name);
             std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
         };
         let mark = read(".kafka_cleanshutdown")?;
@@ -337,7 +240,7 @@ impl Files {
 
     /// Turns a bit of a file.
     fn damage(&self, name: &str, at: usize) -> Result<(), String> {
-        let path = self.directory.join("data").join(name);
+        let path = self.node.data().join(name);
         let mut bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         *bytes.get_mut(at).ok_or("the file is short")? ^= 1;
         std::fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))
@@ -345,7 +248,7 @@ impl Files {
 
     /// Has Kafka's tool look at every file.
     fn dump(&self) -> Result<(), String> {
-        let data = self.directory.join("data");
+        let data = self.node.data();
         let mut logs: [Vec<String>; 3] = Default::default();
         let mut indexes = Vec::new();
         for partition in list(&data)?.into_iter().filter(|path| path.is_dir()) {
@@ -376,9 +279,9 @@ impl Files {
             if files.is_empty() {
                 return Err(format!("there is nothing to try {arguments:?} on"));
             }
-            let mut command = self.java("org.apache.kafka.tools.DumpLogSegments", arguments);
-            command.arg("--files").arg(files.join(","));
-            let said = output(command, "DumpLogSegments", &[])?;
+            let mut command = kafka::java(&self.libraries, "org.apache.kafka.tools.DumpLogSegments");
+            command.args(arguments).arg("--files").arg(files.join(","));
+            let said = lines(command, "DumpLogSegments", &[])?;
             let fault = said.iter().find(|line| FAULTS.iter().any(|fault| line.contains(fault)));
             if let Some(fault) = fault {
                 return Err(format!("kafka-dump-log {arguments:?} says: {fault}"));
@@ -394,11 +297,6 @@ fn dumped(said: &[String]) -> usize {
     said.iter().filter(|line| line.starts_with("Dumping ")).count()
 }
 
-/// What a broker says when it serves.
-fn started(name: &str) -> &'static str {
-    if name == "kafka" { "Kafka Server started" } else { "serving on" }
-}
-
 fn list(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = std::fs::read_dir(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
@@ -406,29 +304,8 @@ fn list(directory: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-/// Runs a command to its end; gives the lines that it prints.
-fn output(mut command: Command, name: &str, input: &[String]) -> Result<Vec<String>, String> {
-    let process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut process = process.map_err(|error| format!("{name}: {error}"))?;
-    if let Some(mut stdin) = process.stdin.take() {
-        let text: String = input.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-        stdin.write_all(text.as_bytes()).map_err(|error| format!("{name}: {error}"))?;
-    }
-    let output = process.wait_with_output().map_err(|error| format!("{name}: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{name} ended with {}: {}", output.status, last_lines(&format!("{said}{errors}"))));
-    }
-    Ok(said.lines().map(str::to_owned).collect())
-}
-
-fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(15)..].join("\n")
-}
-
-/// An error that shows both, unless they are equal.
-fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
-    if found == wanted { Ok(()) } else { Err(format!("{what}: {found:?} instead of {wanted:?}")) }
+/// Runs a command to its end with lines at its standard input; gives the lines that it prints.
+fn lines(command: Command, name: &str, input: &[String]) -> Result<Vec<String>, String> {
+    let text: String = input.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+    Ok(output(name, command, &text)?.lines().map(str::to_owned).collect())
 }

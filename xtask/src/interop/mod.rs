@@ -6,7 +6,6 @@
 //! tools) has its cases here.
 
 mod aiokafka;
-mod broker;
 mod confluent;
 mod files;
 mod franz;
@@ -22,9 +21,11 @@ mod report;
 mod sarama;
 mod tools;
 
-use broker::Broker;
+use crate::server::{Node, Server};
+use crate::shell::{cargo, root, run as run_program};
 use report::Report;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Runs the broker against clients: all of them, or those that are named
@@ -75,7 +76,9 @@ struct Context<'a> {
     /// `host:port` of the broker.
     address: &'a str,
     /// The broker, where this task has started it.
-    broker: Option<&'a Broker>,
+    broker: Option<&'a Server>,
+    /// Grete's binary.
+    binary: &'a Path,
 }
 
 const CLIENTS: [&Client; 11] = [
@@ -97,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     let chosen = choose(&arguments.clients)?;
     let cache = crate::kafka::cache()?.join("interop");
     std::fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
-    let binary = broker::build(arguments.release)?;
+    let binary = build(arguments.release)?;
     let mut report = Report::default();
     // Installing waits for networks and disks: one does while the others do.
     std::thread::scope(|scope| {
@@ -111,6 +114,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         }
     });
     report.finish(begun.elapsed())
+}
+
+/// Builds the broker's binary and says where it is.
+fn build(release: bool) -> Result<PathBuf, String> {
+    let profile: &[&str] = if release { &["--release"] } else { &[] };
+    run_program(&cargo(), &[&["build", "--quiet", "--package", "grete"], profile].concat())?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    Ok(target.join(if release { "release" } else { "debug" }).join("grete"))
+}
+
+/// Starts a broker, for one client.
+fn start(binary: &Path) -> Result<Server, String> {
+    Server::grete(&Arc::new(Node::new("interop", "localhost", "")?), binary)
 }
 
 fn choose(names: &[String]) -> Result<Vec<&'static Client>, String> {
@@ -140,19 +156,19 @@ fn install(client: &Client, cache: &Path) -> Result<Installed, String> {
 fn exercise(client: &Client, installed: &Installed, arguments: &Arguments, binary: &Path, report: &mut Report) {
     let broker = match &arguments.against {
         Some(_) => None,
-        None => match Broker::start(binary) {
+        None => match start(binary) {
             Ok(broker) => Some(broker),
             Err(why) => return report.failed(client.name, "start of the broker", 0.0, &why),
         },
     };
-    let address = broker.as_ref().map(Broker::address);
+    let address = broker.as_ref().map(|broker| broker.node().address());
     let address = address.or_else(|| arguments.against.clone()).unwrap_or_default();
     let quick = [client.quick.to_owned()];
     let wanted: &[String] = if arguments.quick { &quick } else { &arguments.cases };
     match installed {
         Installed::Program(start) => start.run(client.name, &address, wanted, report),
         Installed::Here(path, cases) => {
-            let context = Context { installed: path, address: &address, broker: broker.as_ref() };
+            let context = Context { installed: path, address: &address, broker: broker.as_ref(), binary };
             let is_wanted = |case: &&Case| wanted.is_empty() || wanted.iter().any(|name| name == case.name);
             for case in cases.iter().filter(is_wanted) {
                 let begun = Instant::now();
@@ -166,7 +182,7 @@ fn exercise(client: &Client, installed: &Installed, arguments: &Arguments, binar
         }
     }
     if let Some(broker) = broker {
-        let ended = broker.stop();
+        let ended = broker.stop(0);
         if let Err(why) = ended {
             report.failed(client.name, "end of the broker", 0.0, &why);
         }

@@ -1,6 +1,7 @@
 //! Kafka's own tools, of the version in `tests/kafka/pom.xml`.
 
 mod console;
+mod controller;
 mod groups;
 mod load;
 mod topics;
@@ -19,6 +20,7 @@ const CASES: &[Case] = &[
     Case { name: "configs", run: topics::configs },
     Case { name: "get-offsets", run: topics::get_offsets },
     Case { name: "delete-records", run: topics::delete_records },
+    Case { name: "controller", run: controller::bootstrap },
     Case { name: "consumer-groups", run: groups::describe_and_reset },
     Case { name: "perf", run: load::perf },
     Case { name: "verifiable", run: load::verifiable },
@@ -35,11 +37,7 @@ pub(super) fn install(_cache: &Path) -> Result<PathBuf, String> {
 
 fn prepare(cache: &Path) -> Result<PathBuf, String> {
     super::program::debian("java", "default-jre-headless")?;
-    let libraries = install(cache)?;
-    let logging = "Configuration:\n  Appenders:\n    Console: {name: C, target: SYSTEM_ERR, PatternLayout: {pattern: \"%p %c{1} %m%n\"}}\n  Loggers:\n    Root: {level: ERROR, AppenderRef: {ref: C}}\n";
-    let path = cache.join("tools-log4j2.yaml");
-    std::fs::write(&path, logging).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(libraries)
+    install(cache)
 }
 
 /// A tool's class, as Kafka's scripts name it.
@@ -49,6 +47,10 @@ fn class(tool: &str) -> &str {
         "configs" => "kafka.admin.ConfigCommand",
         "consumer-groups" => "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
         "get-offsets" => "org.apache.kafka.tools.GetOffsetShell",
+        "metadata-quorum" => "org.apache.kafka.tools.MetadataQuorumCommand",
+        "features" => "org.apache.kafka.tools.FeatureCommand",
+        "cluster" => "org.apache.kafka.tools.ClusterTool",
+        "leader-election" => "org.apache.kafka.tools.LeaderElectionCommand",
         "delete-records" => "org.apache.kafka.tools.DeleteRecordsCommand",
         "producer-perf" => "org.apache.kafka.tools.ProducerPerformance",
         "consumer-perf" => "org.apache.kafka.tools.ConsumerPerformance",
@@ -64,12 +66,7 @@ fn class(tool: &str) -> &str {
 impl Context<'_> {
     /// A tool, ready to be given arguments.
     fn tool(&self, tool: &str) -> Command {
-        let mut command = Command::new("java");
-        let cache = crate::kafka::cache().unwrap_or_default().join("interop");
-        let logging = cache.join("tools-log4j2.yaml");
-        command.args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp"]).arg(self.installed.join("*"));
-        command.arg(format!("-Dlog4j2.configurationFile={}", logging.display())).arg(class(tool));
-        command
+        crate::kafka::java(self.installed, class(tool))
     }
 
     /// Runs a tool that talks to the broker; gives what it prints.
@@ -86,7 +83,7 @@ impl Context<'_> {
 }
 
 /// Runs a command to its end; gives what it prints.
-fn output(name: &str, mut command: Command, input: &str) -> Result<String, String> {
+pub(super) fn output(name: &str, mut command: Command, input: &str) -> Result<String, String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().map_err(|error| format!("{name}: {error}"))?;
     if let Some(mut stdin) = process.stdin.take() {
@@ -106,7 +103,7 @@ fn expect(said: &str, wanted: &str) -> Result<(), String> {
 }
 
 /// An error that shows both, unless they are equal.
-fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
+pub(super) fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
     if found == wanted { Ok(()) } else { Err(format!("{what} is {found:?} instead of {wanted:?}")) }
 }
 

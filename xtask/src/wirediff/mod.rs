@@ -15,13 +15,13 @@ mod report;
 mod session;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::kafka;
+use crate::server::{Node, Server};
 use compare::{KnownDifferences, glob};
 use definitions::{Definitions, Versions};
 use language::Expression;
@@ -33,6 +33,10 @@ use session::{Addresses, Case, Served, Step};
 const WORKERS: usize = 4;
 /// How long a server may take until its coordinators answer.
 const WARM_UP: Duration = Duration::from_secs(60);
+/// Small index files that are deleted soon let thousands of topics come and go within the limit of open files; members are
+/// waited for as briefly as a case wants.
+const PROPERTIES: &str =
+    "log.index.size.max.bytes=65536\nlog.segment.delete.delay.ms=1000\ngroup.min.session.timeout.ms=100\n";
 const RECORDING: &str = "tests/wirediff/recording.txt";
 
 /// Sends the same requests to Apache Kafka and to Grete and compares the answers
@@ -84,7 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
         (_, Some(_)) => None,
         (Some(given), None) => Some(addresses(given)?),
         (None, None) => {
-            let server = kafka::Server::start_kafka("wirediff", kafka::SHORT_LIVED_TOPICS)?;
+            let server = Server::new_kafka(&node()?)?;
             let both = running(&server);
             started.push(server);
             Some(both)
@@ -118,7 +122,7 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
     let subject = match &args.grete {
         Some(given) => addresses(given)?,
         None => {
-            let server = kafka::Server::start_grete("wirediff", &root().join(&args.binary), kafka::SHORT_LIVED_TOPICS)?;
+            let server = Server::grete(&node()?, &root().join(&args.binary))?;
             let both = running(&server);
             started.push(server);
             both
@@ -140,8 +144,21 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
     report::compare_all(args.print, &cases, &expected, &answers, &mut known, seconds)
 }
 
-fn running(server: &kafka::Server) -> Addresses {
-    Addresses { broker: server.address(), controller: server.controller_address() }
+/// `cargo xtask kafka`
+pub(crate) fn kafka_until_end_of_input() -> Result<(), String> {
+    let server = Server::new_kafka(&node()?)?;
+    println!("{} {}", server.node().address(), server.node().controller_address());
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+/// A node for one of the two.
+fn node() -> Result<Arc<Node>, String> {
+    Node::new("wirediff", "127.0.0.1", PROPERTIES).map(Arc::new)
+}
+
+fn running(server: &Server) -> Addresses {
+    Addresses { broker: server.node().address(), controller: server.node().controller_address() }
 }
 
 /// The addresses of a server that is given by the command line.

@@ -12,6 +12,9 @@ use grete_protocol::messages::delete_topics_request::DeleteTopicsRequest;
 use grete_protocol::messages::delete_topics_response::{DeletableTopicResult, DeleteTopicsResponse};
 use grete_protocol::wire::{Message, TopicName, Uuid};
 
+/// The first version that knows the error of topics that may not be deleted (KIP-322).
+const DISABLED_FROM: i16 = 3;
+
 /// A topic as a request names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Named {
@@ -29,6 +32,10 @@ pub(super) fn decide(controller: &mut Controller, request: &Request) -> Result<D
         id: TopicId(topic.topic_id.0),
     });
     let asked: Vec<Named> = by_name.chain(by_state).collect();
+    if !controller.deletes_topics() {
+        let response = disabled(asked, request.version);
+        return Ok(Decision { records: Vec::new(), decided: answered(request, &response)? });
+    }
     let mut records = Vec::new();
     let mut responses = Vec::new();
     for (named, result) in judge(controller, &asked, body.timeout_ms) {
@@ -41,6 +48,18 @@ pub(super) fn decide(controller: &mut Controller, request: &Request) -> Result<D
     }
     let response = DeleteTopicsResponse { responses, ..Default::default() };
     Ok(Decision { records, decided: answered(request, &response)? })
+}
+
+/// Where no topic may be deleted, nothing else is looked at: whether there is such a topic, or whether it is named twice.
+fn disabled(asked: Vec<Named>, version: i16) -> DeleteTopicsResponse<'static> {
+    let error = if version < DISABLED_FROM { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
+    let responses = asked.into_iter().map(|named| DeletableTopicResult {
+        name: named.name.map(TopicName::from),
+        topic_id: Uuid(named.id.0),
+        error_code: error.code(),
+        ..Default::default()
+    });
+    DeleteTopicsResponse { responses: responses.collect(), ..Default::default() }
 }
 
 type Judged = (Named, Result<TopicId, TopicRefusal>);

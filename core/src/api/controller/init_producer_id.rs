@@ -31,7 +31,7 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
         return Ok((super::super::Gather::Answered, Next::Answer(encode(&request, &response)?)));
     }
     front.call(ShardId(0), Call::Controller(Box::new(ControllerCall::ProducerId)));
-    Ok((super::super::Gather::Controller(Gather::ProducerId(request)), Next::Wait))
+    Ok((super::super::Gather::Controller(Gather::ProducerId(request.without_frame())), Next::Wait))
 }
 
 /// Answers with the id that was taken.

@@ -38,6 +38,14 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
 }
 
 impl Gather {
+    /// Whether it holds the request's frame.
+    pub(super) const fn holds_frame(&self) -> bool {
+        match self {
+            Self::Whole => false,
+            Self::ProducerId(request) => request.holds_frame(),
+        }
+    }
+
     /// Takes the controller's answer.
     pub(crate) fn reply(&mut self, decided: Decided) -> Result<Next, Refusal> {
         match (self, decided) {

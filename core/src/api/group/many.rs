@@ -17,11 +17,12 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use bytes::Bytes;
 use grete_protocol::messages::delete_groups_request::DeleteGroupsRequest;
 use grete_protocol::messages::describe_groups_request::DescribeGroupsRequest;
 use grete_protocol::messages::list_groups_request::ListGroupsRequest;
 use grete_protocol::messages::offset_fetch_request::OffsetFetchRequest;
-use grete_protocol::wire::{Decoder, Message};
+use grete_protocol::wire::{Decoder, Encoder, Message};
 use grete_protocol::{ApiKey, ErrorCode};
 
 /// A request whose groups' coordinators are being asked.
@@ -49,13 +50,23 @@ impl Gather {
         }
     }
 
+    pub(super) const fn holds_frame(&self) -> bool {
+        self.request.holds_frame()
+    }
+
     fn ask(&mut self, front: &mut Front<'_>, partition: TopicPartition, piece: Piece) {
-        let place = match &piece {
-            Piece::Fetch(place) => *place,
-            Piece::Whole | Piece::Groups(_) => 0,
-        };
         let call = GroupCall::new(front, partition, &self.request, piece);
-        let part = front.call(partition.shard(front.shards), Call::Group(Box::new(call)));
+        self.call(front, call, 0);
+    }
+
+    /// Asks for the group at `place`, by a request of its own: a coordinator reads no other groups for it.
+    fn ask_offsets(&mut self, front: &mut Front<'_>, partition: TopicPartition, request: &Request, place: usize) {
+        let call = GroupCall::new(front, partition, request, Piece::Fetch);
+        self.call(front, call, place);
+    }
+
+    fn call(&mut self, front: &mut Front<'_>, call: GroupCall, place: usize) {
+        let part = front.call(call.partition.shard(front.shards), Call::Group(Box::new(call)));
         self.open.insert(part, place);
     }
 
@@ -110,17 +121,15 @@ impl Gather {
             }
             ApiKey::DescribeGroups => {
                 let body = DescribeGroupsRequest::decode(&mut request.decoder(), request.version)?;
-                let place =
-                    |group: &DescribedGroup| body.groups.iter().position(|asked| asked.as_str() == &*group.group);
-                self.described.sort_by_key(place);
+                let places = places(body.groups.iter().map(|group| group.as_str()));
+                self.described.sort_by_key(|group| places.get(&*group.group).copied());
                 let operations = body.include_authorized_operations.then_some(responses::GROUP_OPERATIONS);
                 encode(request, &responses::describe_groups(&self.described, operations))
             }
             ApiKey::DeleteGroups => {
                 let body = DeleteGroupsRequest::decode(&mut request.decoder(), request.version)?;
-                let place =
-                    |group: &DeletedGroup| body.groups_names.iter().position(|asked| asked.as_str() == &*group.group);
-                self.deleted.sort_by_key(place);
+                let places = places(body.groups_names.iter().map(|group| group.as_str()));
+                self.deleted.sort_by_key(|group| places.get(&*group.group).copied());
                 encode(request, &responses::delete_groups(&self.deleted))
             }
             _ => {
@@ -142,7 +151,10 @@ pub(crate) fn begin_offset_fetch(front: &mut Front<'_>, request: Request) -> Beg
     let mut gather = Gather::new(&request);
     for (place, group) in fetch_groups(&body, request.version).into_iter().enumerate() {
         match partition_of(front.image, group.group) {
-            Some(partition) => gather.ask(front, partition, Piece::Fetch(place)),
+            Some(partition) => {
+                let part = part_of(&request, &body, place)?;
+                gather.ask_offsets(front, partition, &part, place);
+            }
             None => {
                 let refused = fetch_offsets::refused(group.group, group.asked.as_deref(), ErrorCode::NotCoordinator);
                 gather.fetched.insert(place, refused);
@@ -150,6 +162,31 @@ pub(crate) fn begin_offset_fetch(front: &mut Front<'_>, request: Request) -> Beg
         }
     }
     gather.begun(front)
+}
+
+/// The part of an OffsetFetch that asks for the group at `place`.
+fn part_of(request: &Request, body: &OffsetFetchRequest<'_>, place: usize) -> Result<Request, Refusal> {
+    let Some(group) = body.groups.get(place) else {
+        // Older versions ask for one group.
+        return Ok(request.clone());
+    };
+    let part = OffsetFetchRequest {
+        groups: alloc::vec![group.clone()],
+        require_stable: body.require_stable,
+        ..OffsetFetchRequest::default()
+    };
+    let mut encoder = Encoder::new();
+    part.encode(&mut encoder, request.version)?;
+    Ok(Request { frame: Bytes::from(encoder.finish().into_vec().concat()), body_at: 0, ..request.clone() })
+}
+
+/// Where each name stands first.
+fn places<'n>(names: impl Iterator<Item = &'n str>) -> BTreeMap<&'n str, usize> {
+    let mut places = BTreeMap::new();
+    for (place, name) in names.enumerate() {
+        places.entry(name).or_insert(place);
+    }
+    places
 }
 
 /// Begins a DescribeGroups.
@@ -194,12 +231,12 @@ pub(super) fn hand_over(
     let (body, version) = (call.request.body(), call.request.version);
     let names: Vec<&str> = match &call.piece {
         Piece::Groups(groups) => groups.iter().map(String::as_str).collect(),
-        Piece::Whole | Piece::Fetch(_) => Vec::new(),
+        Piece::Whole | Piece::Fetch => Vec::new(),
     };
     match (call.request.api, &call.piece) {
-        (ApiKey::OffsetFetch, Piece::Fetch(place)) => {
+        (ApiKey::OffsetFetch, Piece::Fetch) => {
             let body = OffsetFetchRequest::decode(&mut Decoder::new(body), version)?;
-            if let Some(group) = fetch_groups(&body, version).get(*place) {
+            if let Some(group) = fetch_groups(&body, version).first() {
                 coordinator.on_offset_fetch(context, group, topics);
             }
         }
@@ -222,10 +259,10 @@ pub(super) fn refused(call: &GroupCall, error: ErrorCode) -> Answer {
         (Piece::Groups(groups), ApiKey::DeleteGroups) => {
             Answer::DeleteGroups(groups.iter().map(|group| delete_refused(group, error)).collect())
         }
-        (Piece::Fetch(place), _) => {
+        (Piece::Fetch, _) => {
             let body = OffsetFetchRequest::decode(&mut call.request.decoder(), call.request.version);
             let groups = body.as_ref().map(|body| fetch_groups(body, call.request.version)).unwrap_or_default();
-            let (group, asked) = groups.get(*place).map_or(("", None), |group| (group.group, group.asked.as_deref()));
+            let (group, asked) = groups.first().map_or(("", None), |group| (group.group, group.asked.as_deref()));
             Answer::FetchOffsets(fetch_offsets::refused(group, asked, error))
         }
         _ => Answer::ListGroups(ListAnswer { error: ErrorCode::None, groups: Vec::new() }),

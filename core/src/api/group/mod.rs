@@ -37,8 +37,8 @@ pub struct GroupCall {
 pub enum Piece {
     /// All of it.
     Whole,
-    /// The group at this place in an OffsetFetch.
-    Fetch(usize),
+    /// The one group of an OffsetFetch, or of the part of one that asks for this group alone.
+    Fetch,
     /// These groups.
     Groups(Vec<String>),
 }
@@ -51,6 +51,14 @@ pub(crate) enum Gather {
 }
 
 impl Gather {
+    /// Whether it holds the request's frame.
+    pub(crate) const fn holds_frame(&self) -> bool {
+        match self {
+            Self::One(gather) => gather.holds_frame(),
+            Self::Many(gather) => gather.holds_frame(),
+        }
+    }
+
     /// Takes a coordinator's answer.
     pub(crate) fn reply(&mut self, front: &mut Front<'_>, part: u32, answer: Answer) -> Result<Next, Refusal> {
         match self {
@@ -79,7 +87,7 @@ impl GroupCall {
     ) -> Result<(), Refusal> {
         match &self.piece {
             Piece::Whole => one::hand_over(self, coordinator, now, context, topics),
-            Piece::Fetch(_) | Piece::Groups(_) => many::hand_over(self, coordinator, now, context, topics),
+            Piece::Fetch | Piece::Groups(_) => many::hand_over(self, coordinator, now, context, topics),
         }
     }
 
@@ -87,7 +95,7 @@ impl GroupCall {
     pub(crate) fn refused(&self, error: ErrorCode) -> Answer {
         match &self.piece {
             Piece::Whole => one::refused(&self.request, error),
-            Piece::Fetch(_) | Piece::Groups(_) => many::refused(self, error),
+            Piece::Fetch | Piece::Groups(_) => many::refused(self, error),
         }
     }
 }

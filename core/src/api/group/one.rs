@@ -38,10 +38,16 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
     };
     let call = GroupCall::new(front, partition, &request, Piece::Whole);
     front.call(partition.shard(front.shards), Call::Group(Box::new(call)));
-    Ok((crate::api::Gather::Group(super::Gather::One(Gather { request })), Next::Wait))
+    // It may wait for as long as a rebalance takes, and holds no frame while it does.
+    let gather = Gather { request: request.without_frame() };
+    Ok((crate::api::Gather::Group(super::Gather::One(gather)), Next::Wait))
 }
 
 impl Gather {
+    pub(crate) const fn holds_frame(&self) -> bool {
+        self.request.holds_frame()
+    }
+
     pub(super) fn reply(&mut self, answer: Answer) -> Result<Next, Refusal> {
         answer_with(&self.request, &answer)
     }

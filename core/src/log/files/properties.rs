@@ -231,6 +231,15 @@ mod tests {
     }
 
     #[test]
+    fn what_would_end_a_line_or_a_key_is_escaped() {
+        let mut properties = Properties::decode(b"").unwrap();
+        properties.set("k", "a\t\n\r\u{c}\\ =:#!".to_string());
+        assert_eq!(properties.encode(), "k=a\\t\\n\\r\\f\\\\ \\=\\:\\#\\!\n");
+        let again = Properties::decode(properties.encode().as_bytes()).unwrap();
+        assert_eq!(again.get("k"), properties.get("k"));
+    }
+
+    #[test]
     fn damage_is_placed() {
         for (text, position) in [("a=1\nb=\\u12\n", 4), ("\\ud83d=1", 0), ("a=\\ud83dx", 0), ("a=\\u+123", 0)] {
             let kind = FileErrorKind::Expected("an escape sequence");

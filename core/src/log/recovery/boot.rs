@@ -245,6 +245,9 @@ impl LogStore {
         let said = core::mem::take(&mut dir.boot.said);
         let (count, others): (Vec<_>, Vec<_>) = said.into_iter().partition(|(_, ends)| ends.since == since);
         let recorded = !count.is_empty();
+        if count.iter().any(|(shard, _)| shard.0 >= self.config.shards) {
+            dir.ends.take_over();
+        }
         dir.boot.stage = if recorded { Stage::Recorded } else { Stage::Unrecorded };
         if !recorded && !others.is_empty() && self.config.shard == ShardId(0) {
             let text = format!("Another broker has used {} since: its logs are read anew.", dir.path);

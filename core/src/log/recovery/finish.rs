@@ -49,7 +49,7 @@ impl LogStore {
                     dir.ask(&mut self.io, round, Purpose::Step, IoOp::Remove { file }, effects);
                 }
             }
-            effects.notice(Level::Warn, cut_notice(log, bytes_cut, stranded));
+            effects.notice(Level::Warn, cut_notice(log, bytes_cut, stranded, recovery.foreign.is_some()));
         }
         // Of the snapshots those at the start of a segment stay, and the one at the end of the log.
         for (name, _) in &recovery.files {
@@ -106,6 +106,10 @@ impl LogStore {
         if log.advance_durable_end() {
             self.events.push_back(LogEvent::Flushed { partition, durable_end: log.durable_end });
         }
+        let foreign = recovery.foreign.map(|_| plan.segments[plan.scan_segment].base);
+        if let Some(scanned) = foreign {
+            self.write_transactions(partition, scanned, effects);
+        }
         self.end_recovery(partition);
     }
 }
@@ -143,11 +147,15 @@ pub(in crate::log) fn put_aside(io: &mut IoTable, dir: &mut Dir, home: &str, own
     dir.home_names_dirty = true;
 }
 
-fn cut_notice(log: &Log, bytes: u64, stranded: Stranded) -> String {
-    let mut text = format!(
-        "partition {} ends at offset {}: {bytes} bytes behind it were never acknowledged and are cut",
-        log.home, log.log_end
-    );
+/// What another broker had appended and not flushed it may have acknowledged.
+fn cut_notice(log: &Log, bytes: u64, stranded: Stranded, foreign: bool) -> String {
+    let (home, end) = (&log.home, log.log_end);
+    let of_them = if foreign {
+        ", which the broker that wrote them had not noted as flushed, are cut"
+    } else {
+        " were never acknowledged and are cut"
+    };
+    let mut text = format!("partition {home} ends at offset {end}: {bytes} bytes behind it{of_them}");
     if stranded.batches > 0 {
         let behind = format!("; among them {} whole batches of {} bytes", stranded.batches, stranded.bytes);
         text.push_str(&behind);

@@ -3,9 +3,10 @@
 //! A directory begins with its flushed-ends files, of all shards, and with Kafka's checkpoints for the case that another
 //! broker was there since. Then each log that is opened finds its place:
 //! 1. whose directory it is: the flushed-ends file knows, or else `partition.metadata` is read;
-//! 2. a [plan](plan) from the files' lengths: where nothing lies behind the recorded end, nothing of it is read;
-//! 3. its leader epochs;
-//! 4. a scan of what lies behind, batch by batch, which ends before the first that is not right; what follows is cut.
+//! 2. a compaction that Kafka was interrupted in is [completed](swap);
+//! 3. a [plan](plan) from the files' lengths: where nothing lies behind the recorded end, nothing of it is read;
+//! 4. its leader epochs, and the aborted transactions of the segments that are not scanned;
+//! 5. a scan of what lies behind, batch by batch, which ends before the first that is not right; what follows is cut.
 //!
 //! What was scanned is not known to be durable: it is covered by a commit round before it counts.
 
@@ -13,17 +14,20 @@ mod before;
 mod boot;
 mod finish;
 mod plan;
+mod producers;
 mod scan;
 mod scanning;
+mod swap;
 mod take;
+mod transactions;
 
 pub(super) use boot::{Boot, BootFile, FoundHomes};
 pub(super) use finish::put_aside;
 pub(super) use plan::FoundFile;
 
 use super::ends_file::EndEntry;
-use super::files::segment_name::{SegmentFile, SegmentName};
-use super::files::{leader_epoch_checkpoint, partition_metadata, producer_snapshot};
+use super::files::segment_name::SegmentFile;
+use super::files::{leader_epoch_checkpoint, partition_metadata};
 use super::io::{Asked, Purpose};
 use super::log::Phase;
 use super::names;
@@ -43,6 +47,7 @@ use bytes::Bytes;
 use finish::cut_file;
 use plan::Plan;
 use scan::Stranded;
+use swap::Swap;
 
 /// The recoveries of a shard.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +72,7 @@ struct Recovery {
     files: Vec<FoundFile>,
     plan: Plan,
     step: Step,
+    swap: Option<Swap>,
     /// Where the scan is: the segment and the place in its file.
     segment: usize,
     position: u64,
@@ -80,9 +86,18 @@ struct Recovery {
 enum Step {
     /// `partition.metadata`, to see whose directory it is.
     Identity,
-    /// The producers as of the segment in which the scan begins.
-    Producers,
+    /// The completion of a compaction.
+    Swap,
+    /// The producers as of the start of this segment, in which the scan is to begin.
+    Producers(usize),
     Epochs,
+    /// The aborted transactions of a segment that is not scanned: from this place in its index on, where the next marker has
+    /// at least this offset.
+    Transactions {
+        at: usize,
+        position: u64,
+        from: Offset,
+    },
     OffsetIndex,
     TimeIndex,
     Scan,
@@ -106,11 +121,12 @@ impl LogStore {
         let dir = &mut self.dirs[usize::from(log.dir.0)];
         let entry = dir.ends.found.get(&partition);
         let Some(files) = dir.homes.take(&log.home) else {
-            match entry.filter(|entry| entry.flushed_end > Offset::ZERO) {
-                Some(entry) => {
-                    let reason =
-                        format!("its directory is missing, and was flushed up to offset {}", entry.flushed_end);
-                    self.set_aside(partition, &reason);
+            match entry.map(|entry| entry.flushed_end).filter(|end| *end > Offset::ZERO) {
+                Some(Offset(i64::MAX)) => {
+                    self.set_aside(partition, "its directory is missing, and another broker had flushed all of it");
+                }
+                Some(end) => {
+                    self.set_aside(partition, &format!("its directory is missing, and was flushed up to offset {end}"));
                 }
                 None => {
                     log.phase = Phase::Open;
@@ -119,13 +135,23 @@ impl LogStore {
             }
             return;
         };
-        let foreign = entry.filter(|entry| entry.is_foreign()).map(Unrecorded::from_entry);
+        let noted = entry.filter(|entry| entry.is_foreign()).map(Unrecorded::from_entry);
+        let entry = entry.filter(|_| noted.is_none()).cloned();
+        let before = || match dir.boot.before()? {
+            // There is little of it.
+            _ if partition == TopicPartition::CLUSTER_METADATA => Some(Unrecorded::NEW),
+            before => Some(before.of(&log.topic, partition.partition)),
+        };
+        // It is known from here on, so that it is noted wherever the log is set aside. A log that is neither recorded nor
+        // somebody else's is so new that it was not recorded yet.
+        let foreign = if entry.is_none() { noted.or_else(before) } else { None };
         let recovery = Recovery {
-            entry: entry.filter(|_| foreign.is_none()).cloned(),
+            entry,
             foreign,
             files,
             plan: Plan::default(),
             step: Step::Identity,
+            swap: None,
             segment: 0,
             position: 0,
             length: LOG_READ_BYTES_MAX,
@@ -168,6 +194,9 @@ impl LogStore {
         let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
         let bytes = match result {
             Ok(IoOutput::Read(bytes)) => bytes,
+            Ok(IoOutput::Done) if recovery.step == Step::Swap => {
+                return self.swap_advanced(partition, now, effects);
+            }
             Ok(IoOutput::Done | IoOutput::Space { .. }) => unreachable!("a read brings bytes"),
             Err(error) => {
                 let Some(dir) = self.logs.get(&partition).map(|log| log.dir) else { return };
@@ -184,13 +213,14 @@ impl LogStore {
                     self.set_aside(partition, &format!("its partition.metadata is not readable: {error}"));
                 }
             },
-            Step::Producers => {
-                self.take_producers(partition, &bytes, effects);
-                self.read_epochs(partition, now, effects);
-            }
+            Step::Swap => self.swap_read(partition, now, &bytes, effects),
+            Step::Producers(at) => self.take_producers(partition, at, now, &bytes, effects),
             Step::Epochs => {
                 self.take_epochs(partition, &bytes, effects);
-                self.load_active_index(partition, now, effects);
+                self.read_transactions(partition, 0, now, effects);
+            }
+            Step::Transactions { at, position, from } => {
+                self.take_transactions(partition, at, (position, from), now, &bytes, effects);
             }
             Step::OffsetIndex => {
                 recovery.offset_index = bytes;
@@ -203,7 +233,13 @@ impl LogStore {
                 self.begin_scan(partition, now, effects);
             }
             Step::Scan => self.scan(partition, now, &bytes, effects),
-            Step::Stranded { .. } => self.find_stranded(partition, now, &bytes, effects),
+            Step::Stranded { .. } => {
+                if bytes.is_empty() {
+                    // The file has become shorter: nothing more is in it.
+                    recovery.position = u64::MAX;
+                }
+                self.find_stranded(partition, now, &bytes, effects);
+            }
         }
     }
 
@@ -231,7 +267,8 @@ impl LogStore {
     pub(super) fn forget_recovery(&mut self, partition: TopicPartition) -> Option<Vec<Arc<str>>> {
         self.recoveries.waiting.retain(|waiting| *waiting != partition);
         let recovery = self.recoveries.under_way.remove(&partition)?;
-        Some(recovery.files.into_iter().map(|(name, _)| name).collect())
+        let after = swap::names_after(&recovery.files);
+        Some(recovery.files.into_iter().map(|(name, _)| name).chain(after).collect())
     }
 
     /// The log is damaged: nothing of it is changed, and nobody can use it. It shows once the event is taken.
@@ -265,56 +302,24 @@ impl LogStore {
 
     /// Decides what is to be done, and takes up the segments that are flushed.
     fn plan(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
+        if self.begin_swap(partition, now, effects) {
+            return;
+        }
         let Some(recovery) = self.recoveries.under_way.get_mut(&partition) else { return };
         let Some(log) = self.logs.get_mut(&partition) else { return };
         let dir = &mut self.dirs[usize::from(log.dir.0)];
-        let before = || match dir.boot.before()? {
-            // There is little of it.
-            _ if partition == TopicPartition::CLUSTER_METADATA => Some(Unrecorded::NEW),
-            before => Some(before.of(&log.topic, partition.partition)),
-        };
-        if recovery.entry.is_none() {
-            recovery.foreign = recovery.foreign.or_else(before);
-        }
-        // Where it is nobody else's, it is so new that it was not recorded yet.
         recovery.plan = match Plan::new(&recovery.files, recovery.entry.as_ref(), recovery.foreign) {
             Ok(plan) => plan,
             Err(reason) => return self.set_aside(partition, &reason),
         };
-        let plan = &recovery.plan;
-        log.take_plan(plan, recovery.entry.as_ref(), now.wall);
         log.note_other_files(&recovery.files);
         log.disk.metadata_missing = !recovery.files.iter().any(|(name, _)| &**name == partition_metadata::NAME);
-        (recovery.segment, recovery.position) = (plan.scan_segment, plan.scan_position);
-        recovery.step = Step::Producers;
-        for name in plan.leftovers.clone() {
+        for name in recovery.plan.leftovers.clone() {
             let round = dir.next_round();
             let file = names::fixed(log.dir, &log.home, &name);
             dir.ask(&mut self.io, round, Purpose::Step, IoOp::Remove { file }, effects);
         }
-        // A recorded log's producers are recorded with it, and one that is scanned from its start has them in what is scanned.
-        let wanted = recovery.entry.is_none() && plan.scan_segment > 0;
-        let base = plan.segments[plan.scan_segment].base;
-        let snapshot = SegmentName::live(base, SegmentFile::ProducerSnapshot).format();
-        match recovery.files.iter().find(|(name, _)| wanted && **name == *snapshot) {
-            Some((name, length)) => {
-                let length = (*length).min(u64::from(LOG_INDEX_FILE_BYTES_MAX)) as u32;
-                let name = name.clone();
-                self.read_fixed(partition, &name, length, effects);
-            }
-            None => self.read_epochs(partition, now, effects),
-        }
-    }
-
-    /// Takes up the producers as of the segment in which the scan begins.
-    fn take_producers(&mut self, partition: TopicPartition, bytes: &[u8], effects: &mut Effects) {
-        let Some(log) = self.logs.get_mut(&partition) else { return };
-        match producer_snapshot::decode(bytes) {
-            Ok(entries) => log.producers = super::producer::ProducerState::restore(&entries),
-            Err(error) => {
-                effects.notice(Level::Warn, format!("producers of partition {} are forgotten: {error}", log.home));
-            }
-        }
+        self.follow_plan(partition, now, effects);
     }
 
     fn read_epochs(&mut self, partition: TopicPartition, now: Now, effects: &mut Effects) {
@@ -325,7 +330,7 @@ impl LogStore {
             Some(length) if length > 0 => {
                 self.read_fixed(partition, leader_epoch_checkpoint::NAME, length, effects);
             }
-            Some(_) | None => self.load_active_index(partition, now, effects),
+            Some(_) | None => self.read_transactions(partition, 0, now, effects),
         }
     }
 
@@ -351,7 +356,7 @@ impl LogStore {
         if recovery.plan.is_clean() {
             return self.finish(partition, now, None, Stranded::default(), effects);
         }
-        if recovery.step == Step::Epochs {
+        if matches!(recovery.step, Step::Transactions { .. }) {
             recovery.step = Step::OffsetIndex;
         }
         let segment = recovery.plan.segments[recovery.plan.scan_segment];

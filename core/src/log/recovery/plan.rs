@@ -62,9 +62,9 @@ impl Plan {
                 Some(SegmentName { base_offset, file, stage: Stage::Live }) => {
                     indexes.push((base_offset, file, *length, name))
                 }
-                Some(SegmentName { stage: Stage::Cleaned | Stage::Deleted, .. }) => leftovers.push(name.clone()),
-                Some(SegmentName { stage: Stage::Swap, .. }) => {
-                    return Err(format!("{name} is left of a compaction that was interrupted"));
+                // A compaction that was complete has been completed before this.
+                Some(SegmentName { stage: Stage::Cleaned | Stage::Deleted | Stage::Swap, .. }) => {
+                    leftovers.push(name.clone());
                 }
                 None if is_replacement_of_ours(name) => leftovers.push(name.clone()),
                 None => {}
@@ -146,6 +146,13 @@ impl Plan {
             segments,
             leftovers: Vec::new(),
         }
+    }
+
+    /// Has the log scanned from an earlier segment on.
+    pub(super) fn scan_from(&mut self, segment: usize) {
+        self.scan_segment = segment;
+        self.scan_position = 0;
+        self.scan_offset = self.segments.get(segment).map_or(self.scan_offset, |segment| segment.base);
     }
 
     /// Whether nothing lies behind what was flushed.

@@ -52,8 +52,9 @@ pub(super) struct Stranded {
     pub(super) bytes: u64,
 }
 
-/// Looks for whole batches of later offsets anywhere in a piece of a file. `checked` counts the bytes whose checksum was
-/// computed and bounds them: no content makes this slow. Returns how much of the piece is done with.
+/// Looks for whole batches of later offsets anywhere in a piece of a file, but for those that are longer than it. `checked`
+/// counts the bytes whose checksum was to be computed: beyond `checked_max` none is, and nothing more is found, so that no
+/// content makes this cost more. Returns how much of the piece is done with.
 pub(super) fn find_stranded(
     piece: &[u8],
     is_end: bool,

@@ -20,6 +20,7 @@ impl Log {
         let found = &plan.segments[plan.scan_segment];
         let mut active = if plan.scan_position > 0 { flushed_segment(found, now) } else { scanned_segment(found, now) };
         active.bytes = plan.scan_position;
+        self.producers = ProducerState::default();
         if let Some(entry) = entry {
             self.producers = ProducerState::restore(&entry.producers);
             active.first_timestamp = entry.first_timestamp;
@@ -80,6 +81,7 @@ fn flushed_segment(found: &FoundSegment, now: Timestamp) -> Segment {
 pub(super) fn scanned_segment(found: &FoundSegment, now: Timestamp) -> Segment {
     let mut segment = Segment::new(found.base, now);
     segment.created = found.bytes.is_some();
+    segment.txn_index_created = found.txn_index.is_some();
     segment.index.offsets_created = found.offset_index.is_some();
     segment.index.times_created = found.time_index.is_some();
     segment

@@ -121,3 +121,30 @@ fn a_segment_is_rolled_when_its_index_is_full_and_when_offsets_do_not_fit() {
         ]
     );
 }
+
+#[test]
+fn an_index_goes_on_being_written_after_a_start() {
+    let config = LogConfig { index_interval_bytes: 0, ..LogConfig::default() };
+    let mut world = World::new();
+    world.open(partition(0), &config);
+    let append = |world: &mut World, batches: i64| {
+        for _ in 0..batches {
+            let timestamp = world.store.log_end(partition(0)).expect("open").0;
+            world.commit(partition(0), &BatchSpec { timestamp, ..BatchSpec::new(1, 10) }.build());
+        }
+    };
+    append(&mut world, 10);
+    world.wait_ms(1000);
+    world.restart();
+    world.open(partition(0), &config);
+    world.settle();
+    append(&mut world, 1000);
+    let segment = &world.store.logs[&partition(0)].segments[0];
+    assert!(segment.index.unwritten() < 3 * crate::limits::LOG_INDEX_UNWRITTEN_MAX, "{}", segment.index.unwritten());
+    let written = world.disk.bytes("orders-0/00000000000000000000.index");
+    let entries: Vec<u64> = written.as_chunks::<8>().0.iter().map(|entry| u64::from_be_bytes(*entry) >> 32).collect();
+    assert!(entries.len() > 500, "{} are written", entries.len());
+    // The first batch after the start begins the interval anew, as the first of a segment does.
+    let expected = (1..10).chain(11..).take(entries.len());
+    assert!(entries.iter().copied().eq(expected), "{entries:?}");
+}

@@ -79,6 +79,24 @@ fn a_log_can_be_deleted_at_any_moment() {
 }
 
 #[test]
+fn nothing_is_left_of_a_deleted_log_whatever_else_lies_beside_it() {
+    let mut world = filled(&CONFIG());
+    world.wait_ms(1000);
+    world.disk.put("orders-0/notes", b"somebody's".to_vec());
+    world.restart();
+    world.open(partition(0), &CONFIG());
+    world.settle();
+    world.store.delete(world.now, partition(0), &mut world.effects);
+    world.settle();
+    // Somebody is faster with one of the files.
+    world.disk.remove("orders-0.07070707070707070707070707070707-delete/00000000000000000006.log");
+    world.wait_ms(1000);
+    assert_eq!(world.disk.paths(), ["grete-flushed-0"]);
+    assert_eq!(world.disk.dirs(), Vec::<&str>::new());
+    assert_eq!(world.disk.notices, Vec::<alloc::string::String>::new());
+}
+
+#[test]
 fn what_a_crash_left_of_a_deletion_is_removed_at_the_next_start() {
     let mut world = filled(&CONFIG());
     world.store.delete(world.now, partition(0), &mut world.effects);

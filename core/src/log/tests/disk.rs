@@ -217,6 +217,25 @@ impl Disk {
         self.durable_names.remove(path);
     }
 
+    /// That a file is gone is durable.
+    pub(super) fn forget(&mut self, path: &str) {
+        self.durable_names.remove(path);
+    }
+
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        let file = self.files.remove(from).expect("the file is there");
+        self.durable_names.remove(from);
+        self.put(to, file.bytes);
+    }
+
+    /// All names are durable.
+    pub(super) fn sync_all_names(&mut self) {
+        self.sync_names("");
+        for dir in self.dirs.clone() {
+            self.sync_names(&dir);
+        }
+    }
+
     pub(super) fn make_dir(&mut self, path: &str) {
         assert!(self.dirs.insert(path.into()), "the directory is new");
     }

@@ -32,6 +32,7 @@ fn kafkas_log_gives_kafkas_snapshots() {
     let aborted = state.aborted_in(Offset(0), Offset(60)).map(|txn| (txn.producer, txn.first_offset, txn.last_offset));
     let index = TxnIndex::decode(ABORTED, Offset(0)).unwrap();
     assert!(aborted.eq(index.iter().map(|txn| (txn.producer, txn.first_offset, txn.last_offset))));
+    assert_eq!(state.aborted_index(Offset(0), Offset(60)), ABORTED);
 }
 
 /// The state after the batches of `log` before `end`.

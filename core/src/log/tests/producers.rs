@@ -3,6 +3,7 @@
 use super::*;
 use crate::ids::{ProducerEpoch, ProducerId};
 use crate::log::files::producer_snapshot;
+use grete_protocol::records::{BatchBuilder, BatchOptions, EndTxnMarker, Producer};
 
 fn batch(epoch: i16, sequence: i32, records: i32) -> Bytes {
     let fill = sequence as u8;
@@ -117,4 +118,41 @@ fn silent_producers_are_forgotten() {
     assert_eq!(world.store.producers(partition(0)).map(|known| known.len()), Ok(1));
     world.wait_ms(1000);
     assert_eq!(world.store.producers(partition(0)).map(|known| known.len()), Ok(0));
+}
+
+#[test]
+fn a_transaction_is_open_until_all_replicas_have_its_marker() {
+    let mut world = World::new();
+    world.open(partition(0), &LogConfig::default());
+    let options = |base_sequence| BatchOptions {
+        producer: Producer { id: 7, epoch: 0, base_sequence },
+        is_transactional: true,
+        ..BatchOptions::default()
+    };
+    world.commit(partition(0), &BatchSpec::new(1, 10).build());
+    assert_eq!(world.store.first_unstable_offset(partition(0)), None);
+    let mut builder = BatchBuilder::new(options(0));
+    for _ in 0..2 {
+        builder.try_append(1_000_000, None, Some(b"v"), core::iter::empty()).expect("it fits");
+    }
+    world.commit(partition(0), &builder.build());
+    for _ in 0..2 {
+        assert_eq!(world.store.first_unstable_offset(partition(0)), Some(Offset(1)));
+        world.wait_ms(1000);
+        world.restart();
+        world.open(partition(0), &LogConfig::default());
+        world.settle();
+    }
+    let plain = BatchSpec { producer: (7, 0, 2), ..BatchSpec::new(1, 10) }.build();
+    assert_eq!(world.append(partition(0), &plain), Err(AppendError::InvalidTransactionState));
+
+    let marker = |coordinator_epoch| EndTxnMarker { is_commit: false, coordinator_epoch }.batch(options(-1), 1_000_000);
+    assert_eq!(world.commit(partition(0), &marker(3)).first_offset, Offset(3));
+    assert_eq!(world.append(partition(0), &marker(2)), Err(AppendError::CoordinatorFenced));
+    assert_eq!(world.store.first_unstable_offset(partition(0)), Some(Offset(1)), "a replica may lack the marker");
+    world.store.advance_high_watermark(partition(0), Offset(4));
+    assert_eq!(world.store.first_unstable_offset(partition(0)), None);
+    let aborted = |from, to| world.store.aborted_transactions(partition(0), Offset(from), Offset(to));
+    assert_eq!(aborted(0, 4), [(ProducerId(7), Offset(1))]);
+    assert_eq!((aborted(0, 1), aborted(4, 9)), (Vec::new(), Vec::new()), "before its first record, behind its marker");
 }

@@ -69,6 +69,43 @@ fn a_batch_larger_than_a_piece_is_read_whole() {
 }
 
 #[test]
+fn batches_larger_than_a_piece_are_passed_over_where_no_index_helps() {
+    let mut world = World::with(LogStoreConfig { tail_bytes_max: 0, ..LogStoreConfig::default() });
+    world.open(partition(0), &LogConfig { index_interval_bytes: 1 << 30, ..LogConfig::default() });
+    for payload in [10, 3 << 20, 70_000, 50, 1 << 20, 20] {
+        world.commit(partition(0), &BatchSpec::new(1, payload).build());
+    }
+    for offset in 0..6 {
+        let records = world.read(partition(0), request(Offset(offset), Offset(6), 1)).expect("it is read");
+        assert_eq!(records.batches[0].base_offset, Offset(offset));
+    }
+}
+
+#[test]
+fn indexes_read_first_are_forgotten_first_and_the_one_in_use_is_not() {
+    let config = LogConfig { segment_bytes: 1500, index_interval_bytes: 300, ..LogConfig::default() };
+    let store = LogStoreConfig { tail_bytes_max: 0, ..LogStoreConfig::default() };
+    let (mut world, _) = filled(store, &config, 60);
+    world.wait_ms(1000);
+    world.restart();
+    world.open(partition(0), &config);
+    world.settle();
+    let loaded = |world: &World| -> Vec<bool> {
+        world.store.logs[&partition(0)].segments.iter().take(3).map(|segment| segment.index.is_loaded()).collect()
+    };
+    let bases: Vec<_> = world.store.logs[&partition(0)].segments.iter().map(|segment| segment.base).collect();
+    let end = Offset(120);
+    for base in &bases[..2] {
+        world.read(partition(0), request(base.plus(4), end, 1)).expect("it is read");
+    }
+    assert_eq!(loaded(&world), [true, true, false]);
+    // As if there were so many that they do not fit.
+    world.store.reads.loaded_bytes += crate::limits::LOG_INDEX_BYTES_MAX;
+    world.read(partition(0), request(bases[2].plus(4), end, 1)).expect("it is read");
+    assert_eq!(loaded(&world), [false, false, true]);
+}
+
+#[test]
 fn rot_is_never_served() {
     let (mut world, _) =
         filled(LogStoreConfig { tail_bytes_max: 0, ..LogStoreConfig::default() }, &LogConfig::default(), 10);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::log::Unavailable;
+use crate::log::files::producer_snapshot;
 
 const LOG: &str = "orders-0/00000000000000000000.log";
 
@@ -173,6 +174,7 @@ fn after_a_clean_stop_of_another_broker_the_active_segment_is_scanned() {
     let mut world = world(&config, 10);
     world.since = LeaderEpoch(2);
     world.clean = alloc::vec![LogDirIndex(0)];
+    world.disk.put("orders-0/00000000000000000018.snapshot", producer_snapshot::encode(core::iter::empty()));
     world.disk.change("orders-0/00000000000000000012.log", |bytes| bytes[90] ^= 1);
     let mut damaged = world.clone();
     reopen(&mut world, &config);
@@ -311,12 +313,30 @@ fn a_power_loss_while_logs_are_taken_over_loses_nothing_of_them() {
 }
 
 #[test]
+fn a_directory_that_fails_while_it_is_taken_over_is_not_taken_for_ours_later() {
+    let config = LogConfig { segment_bytes: 350, index_interval_bytes: 100, ..LogConfig::default() };
+    let mut world = compacted(&config, true);
+    world.disk.broken = Some(|op| matches!(op, crate::effect::IoOp::Read { file, .. } if file.path.ends_with(".log")));
+    reopen(&mut world, &config);
+    assert_eq!(world.store.state(partition(0)), Err(Unavailable::Offline));
+    assert!(world.disk.paths().contains(&"grete-flushed-0"), "there is a file of ours that says nothing of the log");
+    assert!(world.store.is_proven(), "the node serves what others have");
+    assert!(world.store.proven_dirs().is_empty(), "and the checkpoints stay");
+    world.disk.broken = None;
+    reopen(&mut world, &config);
+    let state = world.store.state(partition(0)).expect("it opens");
+    assert_eq!((state.log_start, state.log_end), (Offset(1), Offset(20)));
+    assert_eq!(world.store.proven_dirs(), [LogDirIndex(0)].into());
+}
+
+#[test]
 fn after_another_broker_crashed_its_recovery_point_bounds_the_scan() {
     let config = LogConfig { segment_bytes: 350, ..LogConfig::default() };
     for (checkpoint, end) in [("0\n1\norders 0 13\n", 14), ("0\n1\norders 1 13\n", 2), ("rotten", 2)] {
         let mut world = world(&config, 10);
         world.since = LeaderEpoch(2);
         world.disk.put("recovery-point-offset-checkpoint", checkpoint.into());
+        world.disk.put("orders-0/00000000000000000012.snapshot", producer_snapshot::encode(core::iter::empty()));
         world.disk.change("orders-0/00000000000000000000.log", |bytes| bytes[190] ^= 1);
         world.disk.change("orders-0/00000000000000000012.log", |bytes| bytes[190] ^= 1);
         reopen(&mut world, &config);

@@ -17,7 +17,12 @@ fn connections(count: u64, answers: usize) -> Connections {
 }
 
 fn cut(connections: &mut Connections, now: Instant, effects: &mut Effects) -> Vec<ConnectionId> {
-    connections.cut_stalled(now, effects).into_iter().map(|(id, _)| id).collect()
+    connections.cut_stalled(now, &HeldBack::new(), effects).into_iter().map(|(id, _)| id).collect()
+}
+
+/// What the connection's client waits with for room.
+fn held_back(id: ConnectionId) -> HeldBack {
+    HeldBack::from([(id, Sequence::default())])
 }
 
 #[test]
@@ -40,16 +45,68 @@ fn who_takes_nothing_is_cut_once_room_is_spent() {
     let answer = || Some(vec![Bytes::from(vec![0; 6_000])]);
     connections.answer(slow, 0, answer(), start, &mut effects);
     let later = start.after_ms(CONNECTION_STALLED_MS);
-    assert!(connections.cut_stalled(later, &mut effects).is_empty(), "there is room for others");
+    assert_eq!(cut(&mut connections, later, &mut effects), [], "there is room for others");
     assert!(connections.may_begin(slow), "a little may be left untaken");
     connections.answer(quick, 0, answer(), later, &mut effects);
     assert!(!connections.may_begin(slow) && !connections.may_begin(quick), "room is spent");
     connections.check_invariants(0);
-    assert_eq!(cut(&mut connections, later, &mut effects), [slow]);
+    assert_eq!(cut(&mut connections, later, &mut effects), [], "nobody waits for it");
+    assert!(connections.cut_stalled(later, &held_back(slow), &mut effects).is_empty(), "it waits for itself");
+    let waits = held_back(quick);
+    assert!(connections.must_watch(&waits));
+    let cut: Vec<_> = connections.cut_stalled(later, &waits, &mut effects).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(cut, [slow]);
     connections.closed(slow, later, &mut effects);
     assert!(connections.may_begin(quick));
     connections.sent(quick, later);
     connections.check_invariants(0);
+}
+
+/// A client at 1 Mbit/s takes 8 MiB, which are more than its shard has room for, while another one waits.
+#[test]
+fn who_takes_a_large_answer_slowly_is_not_cut() {
+    let mut connections = connections(2, 4 << 20);
+    let (slow, mut effects) = (ConnectionId(0), Effects::new());
+    let start = Instant::default();
+    connections.answer(slow, 0, Some(vec![Bytes::from(vec![0; 8 << 20])]), start, &mut effects);
+    assert!(!connections.has_room());
+    let sends: Vec<usize> = effects
+        .drain()
+        .filter_map(|effect| match effect {
+            Effect::Send { parts, .. } => Some(parts.iter().map(Bytes::len).sum()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sends.iter().sum::<usize>(), 8 << 20);
+    let mut now = start;
+    for bytes in sends {
+        now = now.after_ms((bytes / 125) as i64);
+        assert!(connections.cut_stalled(now, &held_back(ConnectionId(1)), &mut effects).is_empty(), "it takes some");
+        connections.sent(slow, now);
+    }
+    connections.check_invariants(0);
+}
+
+/// A virtual machine that stood still: what has come meanwhile is in the kernel.
+#[test]
+fn nobody_is_cut_for_the_time_that_the_node_has_lost() {
+    let mut connections = connections(41, 1_000);
+    let (taker, start, mut effects) = (ConnectionId(40), Instant::default(), Effects::new());
+    connections.answer(taker, 0, Some(vec![Bytes::from(vec![0; 2_000])]), start, &mut effects);
+    for id in 0..40 {
+        connections.announced(ConnectionId(id), LARGE, PRODUCE, start, &mut effects);
+    }
+    let waits = held_back(ConnectionId(0));
+    assert!(connections.must_watch(&waits) && connections.frames.is_wanted());
+    let (lost, later) = (Duration::from_secs(5), start.after(Duration::from_millis(5_500)));
+    connections.forgive(lost, later);
+    assert!(connections.cut_stalled(later, &waits, &mut effects).is_empty());
+    let last = later.after_ms(CONNECTION_STALLED_MS / 2);
+    let cut = connections.cut_stalled(last, &waits, &mut effects);
+    assert!(cut.iter().any(|(id, _)| *id == taker), "it has a second of the node's time");
+    connections.forgive(lost, later);
+    let taken_at = connections.get_mut(taker).map(|at| at.unsent.taken_at);
+    assert_eq!(taken_at, Some(later), "nothing happens in times to come");
 }
 
 #[test]
@@ -70,8 +127,8 @@ fn a_client_that_takes_nothing_does_not_keep_its_connection_from_closing() {
     let start = Instant::default();
     connections.answer(ConnectionId(0), 0, Some(vec![Bytes::from_static(b"answer")]), start, &mut effects);
     connections.close(ConnectionId(0), &mut effects);
-    assert!(connections.must_watch());
-    assert!(connections.cut_stalled(start, &mut effects).is_empty(), "it has its time");
+    assert!(connections.must_watch(&HeldBack::new()));
+    assert_eq!(cut(&mut connections, start, &mut effects), [], "it has its time");
     let later = start.after_ms(CONNECTION_STALLED_MS);
     assert_eq!(cut(&mut connections, later, &mut effects), [ConnectionId(0)]);
 }
@@ -182,7 +239,7 @@ fn who_sends_ahead_is_cut_once_that_is_in_the_way_and_who_waits_for_answers_neve
         send_ahead(&mut connections, ConnectionId(id), now, &mut effects);
         asked(&mut effects);
     }
-    assert!(connections.frames.is_small_spent() && connections.must_watch());
+    assert!(connections.frames.is_small_spent() && connections.must_watch(&HeldBack::new()));
     for _ in 0..3 {
         assert!(connections.frame(good, frame(FETCH, 1_000), now));
         let at = connections.get_mut(good).expect("it is open");
@@ -200,6 +257,6 @@ fn who_sends_ahead_is_cut_once_that_is_in_the_way_and_who_waits_for_answers_neve
         connections.closed(ConnectionId(id), later, &mut effects);
         connections.forget(ConnectionId(id), later, &mut effects);
     }
-    assert!(!connections.must_watch());
+    assert!(!connections.must_watch(&HeldBack::new()));
     connections.check_invariants(0);
 }

@@ -1,6 +1,6 @@
 //! Where scripts come from: files and seeds.
 
-use grete_sim::checker::{Checker, Violation};
+use grete_sim::checker::{self, Checker, Violation};
 use grete_sim::plan::{self, Profile};
 use grete_sim::script::Script;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What is checked of each run.
-pub(crate) const CHECKERS: &[Checker] = &[];
+pub(crate) const CHECKERS: &[Checker] = checker::ALL;
 
 /// The script in a file.
 pub(crate) fn of_file(path: &Path) -> Result<Arc<Script>, String> {

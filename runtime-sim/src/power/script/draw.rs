@@ -1,6 +1,6 @@
 //! Drawing scripts: each one stresses another mixture.
 
-use super::{Act, EndOf, NodeShape, Script};
+use super::{Act, BROKEN, EndOf, NodeShape, Script};
 use crate::disk::Profile;
 use crate::draw::{Stream, WorldSeed};
 
@@ -13,6 +13,9 @@ const GROUPS: [&str; 2] = ["g", "h"];
 const PARTITIONS_MAX: usize = 4;
 /// Idempotent producers have at most five batches in flight; one of them is sent again by the check.
 const IN_FLIGHT_MAX: usize = 4;
+/// How far a wall clock is ahead. Less than an hour behind, since records from so far in the future are refused, and less than
+/// a day ahead, since producers are forgotten after one.
+const CLOCKS_AHEAD_MS: [i64; 6] = [-3_000_000, -1_000, 0, 1_000, 3_700_000, 40_000_000];
 /// The shards of a node.
 pub(crate) const SHARDS_MAX: u64 = 3;
 
@@ -62,11 +65,15 @@ enum Kind {
     Configure,
     Join,
     Leave,
+    DeleteGroup,
+    DeleteOffset,
+    Clock,
+    Break,
     Restart,
 }
 
 /// What is done, and how often: each script takes these up to three times as often.
-const KINDS: [(Kind, u64); 13] = [
+const KINDS: [(Kind, u64); 17] = [
     (Kind::Send, 34),
     (Kind::Settle, 8),
     (Kind::Wait, 12),
@@ -79,6 +86,10 @@ const KINDS: [(Kind, u64); 13] = [
     (Kind::Configure, 4),
     (Kind::Join, 2),
     (Kind::Leave, 2),
+    (Kind::DeleteGroup, 3),
+    (Kind::DeleteOffset, 3),
+    (Kind::Clock, 3),
+    (Kind::Break, 2),
     (Kind::Restart, 7),
 ];
 
@@ -138,9 +149,19 @@ impl Drawing {
                 let group = self.one_of(&GROUPS).to_owned();
                 self.acts.push(Act::Leave { group });
             }
+            Kind::DeleteGroup => {
+                let group = self.one_of(&GROUPS).to_owned();
+                self.acts.push(Act::DeleteGroup { group });
+            }
+            Kind::Clock => {
+                let ahead_ms = self.one_of(&CLOCKS_AHEAD_MS);
+                self.acts.push(Act::Clock { ahead_ms });
+            }
+            Kind::Break => self.break_disk(node, weights),
             Kind::Restart => self.restart(),
             kind @ (Kind::Consume
             | Kind::Commit
+            | Kind::DeleteOffset
             | Kind::Delete
             | Kind::DeleteRecords
             | Kind::Grow
@@ -181,6 +202,10 @@ impl Drawing {
             Kind::Commit => {
                 let (group, offset) = (self.one_of(&GROUPS).to_owned(), self.below(100) as i64);
                 self.acts.push(Act::Commit { group, topic, partition, offset });
+            }
+            Kind::DeleteOffset => {
+                let group = self.one_of(&GROUPS).to_owned();
+                self.acts.push(Act::DeleteOffset { group, topic, partition });
             }
             _ => self.acts.push(Act::Consume { topic, partition }),
         }
@@ -234,6 +259,24 @@ impl Drawing {
             self.in_flight = 0;
             self.acts.push(Act::Settle);
         }
+    }
+
+    /// A disk fails; what is done next may, and then the power goes.
+    fn break_disk(&mut self, node: &NodeShape, weights: &[(Kind, u64)]) {
+        self.settle();
+        let dir = self.below(u64::from(node.dirs)) as usize;
+        let op = self.below(BROKEN.len() as u64) as usize;
+        let (no_space, nth) = (self.below(3) == 0, self.one_of(&[1, 1, 2, 5, 12]));
+        self.acts.push(Act::Break { dir, op, no_space, nth });
+        let kept: Vec<(Kind, u64)> =
+            weights.iter().filter(|(kind, _)| !matches!(kind, Kind::Break | Kind::Restart)).copied().collect();
+        for _ in 0..self.below(8) + 1 {
+            self.act(node, &kept);
+        }
+        let profile = self.below(Profile::ALL.len() as u64) as usize;
+        let end = EndOf::PowerLoss { seed: self.below(1_000), profile };
+        let shards = self.below(SHARDS_MAX) as u16 + 1;
+        self.acts.push(Act::Restart { end, shards });
     }
 
     fn restart(&mut self) {

@@ -18,6 +18,8 @@ mod node;
 mod run;
 mod text;
 
+use crate::disk::OpKind;
+
 pub use minimise::minimise;
 pub use node::NodeShape;
 pub use run::{Trial, run};
@@ -118,6 +120,36 @@ pub enum Act {
         /// Which group.
         group: String,
     },
+    /// `delete-group GROUP`: its member leaves it before
+    DeleteGroup {
+        /// Which group.
+        group: String,
+    },
+    /// `delete-offset GROUP TOPIC PARTITION`
+    DeleteOffset {
+        /// Which group.
+        group: String,
+        /// For which topic.
+        topic: String,
+        /// For which of its partitions.
+        partition: i32,
+    },
+    /// `clock MILLISECONDS`: sets the wall clock so far ahead of the world's
+    Clock {
+        /// How far; negative where it is behind.
+        ahead_ms: i64,
+    },
+    /// `break DIR OPERATION FAULT NTH`: from then on what is done may fail, until the power is lost
+    Break {
+        /// Which log directory.
+        dir: usize,
+        /// The number of the operation that fails among [`BROKEN`].
+        op: usize,
+        /// Whether there is no space, or else the disk fails.
+        no_space: bool,
+        /// Which of these operations fails, counted from 1.
+        nth: u64,
+    },
     /// `wait MICROSECONDS`
     Wait {
         /// How long.
@@ -131,6 +163,10 @@ pub enum Act {
         shards: u16,
     },
 }
+
+/// The operations that fail in a script.
+pub(crate) const BROKEN: [OpKind; 6] =
+    [OpKind::Write, OpKind::Sync, OpKind::SyncDir, OpKind::Create, OpKind::Rename, OpKind::Truncate];
 
 /// How a process ends in a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Running a script, and losing the power in it.
 
 use super::draw::SHARDS_MAX;
-use super::{Act, EndOf, Script};
+use super::{Act, BROKEN, EndOf, Script};
 use crate::client::operations::Producer;
-use crate::disk::{DiskProfile, Profile, Survival};
+use crate::disk::{DiskProfile, Fault, FaultRule, Profile, Survival, When};
 use crate::draw::WorldSeed;
 use crate::drive::Drive;
 use crate::model::{Model, check};
@@ -58,6 +58,22 @@ pub fn run(script: &Script, trial: Trial) -> Report {
     power::run(world, Model::default(), &plan, workload, |world, model| check(world, NODE, model))
 }
 
+/// Whether something can be done: once a disk has failed, not all that a script goes by has been done.
+fn can_be(act: &Act, session: &mut Session<'_, '_, Shard>) -> bool {
+    match act {
+        Act::Restart { .. } | Act::Wait { .. } | Act::Clock { .. } => true,
+        _ if !session.goes_on() => matches!(act, Act::Settle),
+        Act::Create { topic, .. } => !session.has(topic, 0),
+        Act::Delete { topic } | Act::Grow { topic, .. } | Act::Configure { topic, .. } => session.has(topic, 0),
+        Act::Send { topic, partition, .. }
+        | Act::Consume { topic, partition }
+        | Act::DeleteRecords { topic, partition, .. }
+        | Act::Commit { topic, partition, .. }
+        | Act::DeleteOffset { topic, partition, .. } => session.has(topic, *partition),
+        Act::Settle | Act::Join { .. } | Act::Leave { .. } | Act::DeleteGroup { .. } | Act::Break { .. } => true,
+    }
+}
+
 /// What a script remembers while it runs.
 #[derive(Default)]
 struct Actor {
@@ -69,6 +85,9 @@ struct Actor {
 
 impl Actor {
     fn act(&mut self, act: &Act, session: &mut Session<'_, '_, Shard>) {
+        if !can_be(act, session) {
+            return;
+        }
         match act {
             Act::Create { topic, partitions, configs } => {
                 let configs: Vec<(&str, &str)> =
@@ -86,7 +105,9 @@ impl Actor {
                 let producer = match *producer {
                     None => &mut nobody,
                     Some(number) => {
-                        let id = *self.producers.entry(number).or_insert_with(|| session.init_producer());
+                        let known = self.producers.get(&number).copied();
+                        let Some(id) = known.or_else(|| session.try_init_producer()) else { return };
+                        self.producers.insert(number, id);
                         self.sequences.entry((number, topic.clone(), *partition)).or_insert(id)
                     }
                 };
@@ -98,6 +119,13 @@ impl Actor {
             Act::Commit { group, topic, partition, offset } => session.commit(group, topic, *partition, *offset),
             Act::Join { group } => session.join(group),
             Act::Leave { group } => session.leave(group),
+            Act::DeleteGroup { group } => session.delete_group(group),
+            Act::DeleteOffset { group, topic, partition } => session.delete_offset(group, topic, *partition),
+            Act::Clock { ahead_ms } => session.set_clock(*ahead_ms),
+            Act::Break { dir, op, no_space, nth } => {
+                let fault = if *no_space { Fault::NoSpace } else { Fault::Error };
+                session.break_disk(*dir, FaultRule::new(&[BROKEN[*op]], "", When::Nth(*nth), fault));
+            }
             Act::Wait { micros } => session.wait(Duration::from_micros(*micros)),
             Act::Restart { end, shards } => {
                 let end = match *end {

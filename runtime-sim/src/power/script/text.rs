@@ -1,6 +1,6 @@
 //! Scripts as text and back.
 
-use super::{Act, EndOf, NodeShape, Script};
+use super::{Act, BROKEN, EndOf, NodeShape, Script};
 use crate::disk::Profile;
 use core::fmt;
 use core::str::{FromStr, SplitWhitespace};
@@ -8,6 +8,10 @@ use core::str::{FromStr, SplitWhitespace};
 /// The names of [`Profile::ALL`] in scripts.
 pub(crate) const PROFILES: [&str; Profile::ALL.len()] =
     ["nothing", "everything", "half", "lengths-only", "data-only", "names-only", "most", "few"];
+
+/// The names of faults in scripts.
+const NO_SPACE: &str = "no-space";
+const ERROR: &str = "error";
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,6 +57,13 @@ impl fmt::Display for Act {
             }
             Self::Join { group } => write!(f, "join {group}"),
             Self::Leave { group } => write!(f, "leave {group}"),
+            Self::DeleteGroup { group } => write!(f, "delete-group {group}"),
+            Self::DeleteOffset { group, topic, partition } => write!(f, "delete-offset {group} {topic} {partition}"),
+            Self::Clock { ahead_ms } => write!(f, "clock {ahead_ms}"),
+            Self::Break { dir, op, no_space, nth } => {
+                let fault = if *no_space { NO_SPACE } else { ERROR };
+                write!(f, "break {dir} {:?} {fault} {nth}", BROKEN[*op])
+            }
             Self::Wait { micros } => write!(f, "wait {micros}"),
             Self::Restart { end, shards } => {
                 match end {
@@ -166,6 +177,22 @@ impl Words<'_> {
             },
             "join" => Act::Join { group: self.word()? },
             "leave" => Act::Leave { group: self.word()? },
+            "delete-group" => Act::DeleteGroup { group: self.word()? },
+            "delete-offset" => {
+                Act::DeleteOffset { group: self.word()?, topic: self.word()?, partition: self.number()? }
+            }
+            "clock" => Act::Clock { ahead_ms: self.number()? },
+            "break" => {
+                let (dir, name, fault, nth) = (self.number()?, self.word()?, self.word()?, self.number()?);
+                let op = BROKEN.iter().position(|op| format!("{op:?}") == name);
+                let no_space = match fault.as_str() {
+                    NO_SPACE => Ok(true),
+                    ERROR => Ok(false),
+                    _ => Err(format!("'{fault}' is no fault")),
+                };
+                let op = op.ok_or_else(|| format!("'{name}' is no operation that fails"))?;
+                Act::Break { dir, op, no_space: no_space?, nth }
+            }
             "wait" => Act::Wait { micros: self.number()? },
             "stop" => Act::Restart { end: EndOf::Stop, shards: self.named("shards")? },
             "kill" => Act::Restart { end: EndOf::Kill, shards: self.named("shards")? },

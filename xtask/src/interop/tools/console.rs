@@ -40,7 +40,7 @@ pub(super) fn dump_log(context: &Context<'_>) -> Result<(), String> {
         let topic = format!("dump-{codec}");
         let sent = lines(codec);
         write(context, &topic, codec, &sent)?;
-        let segment = broker.directory().join(format!("{topic}-0")).join("00000000000000000000.log");
+        let segment = broker.node().data().join(format!("{topic}-0")).join("00000000000000000000.log");
         let mut command = context.tool("dump-log");
         command.arg("--files").arg(segment).args(["--print-data-log", "--deep-iteration"]);
         let said = output("dump-log", command, "")?;

@@ -1,13 +1,15 @@
 //! What clients do in a run: operations that write down in the [model](crate::model) what they ask for and what is
 //! acknowledged.
 
-use crate::client::groups::{self, Member};
+mod faults;
+mod groups;
+
 use crate::client::operations::{self, PRODUCE_VERSION, Producer};
 use crate::client::{ANSWER_TIMEOUT, CallError, Client, admin};
 use crate::disk::Survival;
 use crate::drive::Drive;
 use crate::machine::Machine;
-use crate::model::{Batch, Membership, Model, Presence, Topic};
+use crate::model::{Batch, Model, Presence, Topic};
 use crate::node::{Ended, NodeState};
 use crate::power::Recorder;
 use crate::world::World;
@@ -21,13 +23,12 @@ pub const TIMESTAMP: i64 = crate::clock::WALL_START_MS;
 /// How long a node may take to start or to stop.
 pub const LIFECYCLE_TIME: Duration = Duration::from_secs(60);
 
-const COORDINATOR_CODES: [i16; 3] = [14, 15, 16];
 const OFFSET_OUT_OF_RANGE: i16 = 1;
-const COORDINATOR_TRIES: usize = 100;
 
 /// A client that writes down what it does.
 ///
-/// A workload runs without faults but for what a [`Machine`] under test does wrong: so an operation that fails ends it.
+/// A workload runs without faults but for what a [`Machine`] under test does wrong, and so an operation that fails ends it. Only
+/// after a disk has begun to [fail](Self::break_disk) operations may, until the power is lost and the disk is another.
 pub struct Session<'a, 'b, M: Machine> {
     recorder: &'a mut Recorder<'b, M, Model>,
     /// Sends batches, many at a time.
@@ -38,6 +39,10 @@ pub struct Session<'a, 'b, M: Machine> {
     under_way: VecDeque<UnderWay>,
     /// Numbers the values, so that no two are the same.
     values: u64,
+    /// Whether a disk has begun to fail.
+    failing: bool,
+    /// Batches of idempotent producers that were refused while it did, or not answered: they are sent again.
+    refused: VecDeque<UnderWay>,
 }
 
 /// A batch under way.
@@ -67,7 +72,15 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         let node = recorder.node();
         let client = Client::connect(recorder, node);
         let asker = Client::connect(recorder, node);
-        Self { recorder, client, asker, under_way: VecDeque::new(), values: 0 }
+        Self {
+            recorder,
+            client,
+            asker,
+            under_way: VecDeque::new(),
+            values: 0,
+            failing: false,
+            refused: VecDeque::new(),
+        }
     }
 
     /// Creates a topic. `durability=os` and retention among its configs relax what the model demands.
@@ -84,7 +97,7 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
             register.under_way.extend(register.acknowledged.take());
         }
         let created = operations::create_topic(self.recorder, &mut self.asker, name, partitions as i32, configs);
-        let id = expect(created, "CreateTopics");
+        let Some(id) = self.expect(created, "CreateTopics") else { return };
         self.recorder.acknowledge(|model| {
             model.topic_ids.insert(id);
             let topic = model.topic(name);
@@ -98,9 +111,12 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         // A batch that finds no topic, and that nothing answers, costs the connection: all have been taken once this is
         // answered.
         let asked = operations::list_offset(self.recorder, &mut self.client, name, 0, -1);
-        expect(asked, "ListOffsets");
+        self.expect(asked, "ListOffsets");
         self.recorder.model.topic(name).presence = Presence::Deleting;
-        expect(operations::delete_topic(self.recorder, &mut self.asker, name), "DeleteTopics");
+        let deleted = operations::delete_topic(self.recorder, &mut self.asker, name);
+        if self.expect(deleted, "DeleteTopics").is_none() {
+            return;
+        }
         self.recorder.acknowledge(|model| model.topic(name).presence = Presence::Gone);
     }
 
@@ -110,7 +126,9 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         topic.partitions.resize_with(count, Default::default);
         topic.count.ask(count as i64);
         let grown = admin::create_partitions(self.recorder, &mut self.asker, name, count as i32);
-        expect(grown, "CreatePartitions");
+        if self.expect(grown, "CreatePartitions").is_none() {
+            return;
+        }
         self.recorder.acknowledge(|model| model.topic(name).count.acknowledge());
     }
 
@@ -120,7 +138,9 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         topic.retained |= key.starts_with("retention.");
         topic.configs.entry(key.to_owned()).or_default().ask(value.to_owned());
         let configured = admin::configure_topic(self.recorder, &mut self.asker, name, key, value);
-        expect(configured, "IncrementalAlterConfigs");
+        if self.expect(configured, "IncrementalAlterConfigs").is_none() {
+            return;
+        }
         self.recorder.acknowledge(|model| {
             if let Some(register) = model.topic(name).configs.get_mut(key) {
                 register.acknowledge();
@@ -169,10 +189,15 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
 
     /// Waits for the answers to all batches under way.
     pub fn settle(&mut self) {
-        while let Some(UnderWay { topic, partition, at, .. }) = self.under_way.pop_front() {
+        while let Some(batch) = self.under_way.pop_front() {
             let answer = self.client.receive::<ProduceResponse>(self.recorder, PRODUCE_VERSION, ANSWER_TIMEOUT);
-            let base = expect(answer.and_then(|answer| operations::produced(&answer)), "Produce");
-            self.recorder.acknowledge(|model| model.partition(&topic, partition).batches[at].base = Some(base));
+            match self.expect(answer.and_then(|answer| operations::produced(&answer)), "Produce") {
+                Some(base) => {
+                    let UnderWay { topic, partition, at, .. } = batch;
+                    self.recorder.acknowledge(|model| model.partition(&topic, partition).batches[at].base = Some(base));
+                }
+                None => self.refused.push_back(batch),
+            }
         }
     }
 
@@ -188,9 +213,10 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
             match operations::fetch_all(self.recorder, &mut self.asker, topic, partition) {
                 // The log has lost its front meanwhile.
                 Err(CallError::Code(OFFSET_OUT_OF_RANGE)) => {}
-                fetched => break expect(fetched, "Fetch"),
+                fetched => break self.expect(fetched, "Fetch"),
             }
         };
+        let Some(fetched) = fetched else { return };
         self.recorder.acknowledge(|model| model.partition(topic, partition).seen.extend(fetched.records));
     }
 
@@ -198,7 +224,7 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
     pub fn delete_records(&mut self, topic: &str, partition: i32, before: i64) {
         self.recorder.model.partition(topic, partition).start.ask(before);
         let deleted = operations::delete_records(self.recorder, &mut self.asker, topic, partition, before);
-        let start = expect(deleted, "DeleteRecords");
+        let Some(start) = self.expect(deleted, "DeleteRecords") else { return };
         assert!(start >= before, "the log starts where it was told to, and not at {start}");
         self.recorder.acknowledge(|model| model.partition(topic, partition).start.acknowledge());
     }
@@ -207,79 +233,34 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
     pub fn delete_quarters(&mut self, topic: &str, partition: i32, quarters: i64) {
         let mut list = |timestamp| {
             let offset = operations::list_offset(self.recorder, &mut self.asker, topic, partition, timestamp);
-            expect(offset, "ListOffsets")
+            self.expect(offset, "ListOffsets")
         };
-        let (start, end) = (list(-2), list(-1));
+        let Some(start) = list(-2) else { return };
+        let Some(end) = list(-1) else { return };
         let before = start + (end - start) * quarters / 4;
         if before > start {
             self.delete_records(topic, partition, before);
         }
     }
 
-    /// Commits an offset for a group, by its member where it has one.
-    pub fn commit(&mut self, group: &str, topic: &str, partition: i32, offset: i64) {
-        let key = (group.to_owned(), topic.to_owned(), partition);
-        self.recorder.model.commits.entry(key.clone()).or_default().ask(offset);
-        let member = self.member(group);
-        self.coordinated(group, "OffsetCommit", |recorder, client| {
-            groups::commit(recorder, client, group, member.as_ref(), (topic, partition), offset)
-        });
-        self.recorder.acknowledge(|model| model.commits.entry(key).or_default().acknowledge());
-    }
-
-    /// Joins a group as its only member, again where it is one.
-    pub fn join(&mut self, group: &str) {
-        let member = self.member(group);
-        self.recorder.model.members.insert(group.to_owned(), Membership::UnderWay);
-        let member = self
-            .coordinated(group, "JoinGroup", |recorder, client| groups::join(recorder, client, group, member.as_ref()));
-        self.recorder.acknowledge(|model| model.members.insert(group.to_owned(), Membership::Joined(member)));
-    }
-
-    /// The member of a group leaves it, where it has one.
-    pub fn leave(&mut self, group: &str) {
-        let Some(member) = self.member(group) else { return };
-        self.recorder.model.members.insert(group.to_owned(), Membership::UnderWay);
-        self.coordinated(group, "LeaveGroup", |recorder, client| groups::leave(recorder, client, group, &member));
-        self.recorder.acknowledge(|model| model.members.insert(group.to_owned(), Membership::Left(member)));
-    }
-
-    fn member(&self, group: &str) -> Option<Member> {
-        match self.recorder.model.members.get(group)? {
-            Membership::Joined(member) => Some(member.clone()),
-            Membership::UnderWay | Membership::Left(_) => None,
-        }
-    }
-
-    /// Asks a coordinator, until it is there.
-    fn coordinated<T>(
-        &mut self,
-        group: &str,
-        what: &str,
-        mut ask: impl FnMut(&mut Recorder<'b, M, Model>, &mut Client) -> Result<T, CallError>,
-    ) -> T {
-        for _ in 0..COORDINATOR_TRIES {
-            match ask(self.recorder, &mut self.asker) {
-                Err(CallError::Code(code)) if COORDINATOR_CODES.contains(&code) => {
-                    // The first one asks for the offsets topic.
-                    expect(operations::find_coordinator(self.recorder, &mut self.asker, group), "FindCoordinator");
-                    self.wait(Duration::from_millis(20));
-                }
-                answer => return expect(answer, what),
-            }
-        }
-        panic!("the coordinator of {group} did not come");
-    }
-
     /// Asks for a producer id.
+    ///
+    /// # Panics
+    /// Where there is none.
     pub fn init_producer(&mut self) -> Producer {
-        let producer = expect(operations::init_producer(self.recorder, &mut self.asker), "InitProducerId");
+        self.try_init_producer().expect("a producer id is handed out")
+    }
+
+    /// Asks for a producer id; none where a disk has failed.
+    pub fn try_init_producer(&mut self) -> Option<Producer> {
+        let asked = operations::init_producer(self.recorder, &mut self.asker);
+        let producer = self.expect(asked, "InitProducerId")?;
         let new = self.recorder.acknowledge(|model| model.producer_ids.insert(producer.id));
         assert!(new, "a producer id is handed out once");
-        producer
+        Some(producer)
     }
 
-    /// Ends the process and starts another one, with as many shards. Idempotent producers send again what was not
+    /// Ends the process, whose disks are whole again then, and starts another one, with as many shards. Idempotent producers send again what was not
     /// answered; of other batches nobody will know.
     ///
     /// # Panics
@@ -288,7 +269,10 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         let node = self.recorder.node();
         match end {
             End::Kill => self.world().kill(node),
-            End::PowerLoss(survival) => drop(self.world().power_loss(node, survival)),
+            End::PowerLoss(survival) => {
+                self.world().power_loss(node, survival);
+                self.world().heal_disks(node);
+            }
             End::Stop => {
                 self.world().shut_down(node);
                 let stopped = |world: &mut World<M>| *world.state(node) == NodeState::Down(Ended::Stopped);
@@ -303,11 +287,16 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         assert_eq!(*state, NodeState::Serving, "the node does not start again");
         self.client.reconnect(self.recorder);
         self.asker.reconnect(self.recorder);
+        if core::mem::take(&mut self.failing) {
+            self.resolve_topics();
+        }
         if let End::PowerLoss(_) = end {
             self.forget_lost();
         }
+        let mut unanswered = core::mem::take(&mut self.refused);
+        unanswered.append(&mut self.under_way);
         let (again, unknown): (VecDeque<UnderWay>, VecDeque<UnderWay>) =
-            core::mem::take(&mut self.under_way).into_iter().partition(|batch| batch.again.is_some());
+            unanswered.into_iter().partition(|batch| batch.again.is_some() && self.has(&batch.topic, batch.partition));
         drop(unknown);
         for request in again.iter().filter_map(|batch| batch.again.as_ref()) {
             self.client.send(self.recorder, request, PRODUCE_VERSION);
@@ -324,7 +313,7 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         for (topic, partitions) in relaxed {
             for partition in 0..partitions as i32 {
                 let end = operations::list_offset(self.recorder, &mut self.asker, &topic, partition, -1);
-                let end = expect(end, "ListOffsets");
+                let Some(end) = self.expect(end, "ListOffsets") else { continue };
                 self.recorder.acknowledge(|model| model.forget_lost(&topic, partition, end));
             }
         }
@@ -351,8 +340,13 @@ impl<'a, 'b, M: Machine> Session<'a, 'b, M> {
         value.resize(value.len().max(bytes), self.values as u8);
         Bytes::from(value)
     }
-}
 
-fn expect<T>(result: Result<T, CallError>, what: &str) -> T {
-    result.unwrap_or_else(|error| panic!("{what} failed: {error:?}"))
+    /// The result of an operation; none where it failed and may.
+    fn expect<T>(&self, result: Result<T, CallError>, what: &str) -> Option<T> {
+        match result {
+            Ok(result) => Some(result),
+            Err(_) if self.failing => None,
+            Err(error) => panic!("{what} failed: {error:?}"),
+        }
+    }
 }
