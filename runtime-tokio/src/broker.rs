@@ -3,7 +3,7 @@
 use crate::accept::{Bind, accept, listen};
 use crate::admission::{ConnectionLimits, Connections};
 use crate::clock::Clock;
-use crate::disk::{DirLock, Workers, find};
+use crate::disk::{DirLock, LockError, Workers, find};
 use crate::jobs::Jobs;
 use crate::shard::{FromShard, Start, ToShard};
 use grete_core::event::FoundFiles;
@@ -12,7 +12,7 @@ use grete_core::node::{ListenerRole, NodeConfig};
 use grete_core::rng::Seed;
 use grete_core::shard::ShardConfig;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -59,10 +59,9 @@ fn lock_dirs(paths: &[PathBuf]) -> Result<Vec<DirLock>, Fatal> {
     let mut locks = Vec::new();
     let mut last = None;
     for path in paths {
-        let made = std::fs::create_dir_all(path);
-        match made.map_err(crate::disk::LockError::from).and_then(|()| DirLock::take(path)) {
+        match make_dir(path).and_then(|()| DirLock::take(path)) {
             Ok(lock) => locks.push(lock),
-            Err(error @ crate::disk::LockError::Held) => {
+            Err(error @ LockError::Held) => {
                 return Err(Fatal(format!("cannot use the log directory {}: {error}", path.display())));
             }
             // One of several may be out of order: the core sets it aside.
@@ -75,10 +74,24 @@ fn lock_dirs(paths: &[PathBuf]) -> Result<Vec<DirLock>, Fatal> {
     }
 }
 
+fn make_dir(path: &Path) -> Result<(), LockError> {
+    // The system would only say that it exists.
+    if path.exists() && !path.is_dir() {
+        return Err(LockError::NotADirectory);
+    }
+    Ok(std::fs::create_dir_all(path)?)
+}
+
 fn open_sockets(binds: &[Bind]) -> Result<Vec<Vec<TcpListener>>, Fatal> {
     let open = |bind: &Bind| {
         let host = if bind.host.is_empty() { "all addresses" } else { &bind.host };
-        listen(bind).map_err(|error| Fatal(format!("cannot listen on {host}, port {}: {error}", bind.port)))
+        listen(bind).map_err(|error| {
+            let another = match error.kind() {
+                std::io::ErrorKind::AddrInUse => "; another: --set listeners=PLAINTEXT://localhost:PORT",
+                _ => "",
+            };
+            Fatal(format!("cannot listen on {host}, port {}: {error}{another}", bind.port))
+        })
     };
     binds.iter().map(open).collect()
 }
