@@ -94,6 +94,7 @@ fn log_to_stderr(json: bool) {
     let filter = EnvFilter::try_from_env("GRETE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_target(false);
-    let log = log.with_writer(std::io::stderr);
+    // Where nobody takes the log any more, saying so would panic: a terminal that is gone ends no broker.
+    let log = log.with_writer(std::io::stderr).log_internal_errors(false);
     if json { log.json().init() } else { log.init() }
 }
