@@ -11,8 +11,8 @@
 //!   on different files: what depends on another file is emitted after that one's completion. A new or renamed name is
 //!   durable only after its directory's [`SyncDir`](effect::IoOp::SyncDir).
 //! - **R2** Sends on one connection, and messages from one shard to another, keep their order.
-//! - **R3** Every IO, send and job gets exactly one completion. [`Closed`](event::Event::Closed) completes all that was
-//!   under way on its connection, and is the last event that names it.
+//! - **R3** Every IO, send, job and admission gets exactly one completion. [`Closed`](event::Event::Closed) completes all
+//!   that was under way on its connection, and is the last event that names it.
 //! - **R4** A send that cannot deliver all of its bytes closes the connection.
 //!
 //! Everything else may be delayed and reordered, and the simulator does so.
@@ -20,9 +20,8 @@
 //! # Invariants, stated as absences
 //! - **C1** No clock, randomness, thread, file, socket, environment or hash order is read here: time comes with each
 //!   step, randomness is a hash of the boot seed ([`rng`]).
-//! - **C2** Lower modules never import upper ones: `ids, time, limits, rng < event, effect, timer, budget < config < log
-//!   < replica < coordinator < group, controller < api < shard`. The log does not know replicas, groups do not know the
-//!   log, nothing imports the shard. `cargo xtask tidy` checks it.
+//! - **C2** Lower modules never import upper ones, in the order that stands in `xtask/src/tidy/layers.rs` and that
+//!   `cargo xtask tidy` checks. The log does not know replicas, groups do not know the log, nothing imports the shard.
 //! - **C3** Bytes from outside never panic and never reserve memory that they do not back.
 //! - **C4** The state has no interior mutability and is `Clone`: a simulator may branch a world.
 

@@ -3,20 +3,20 @@
 use crate::accept::{Bind, accept, listen};
 use crate::admission::{ConnectionLimits, Connections};
 use crate::clock::Clock;
-use crate::disk::{DirLock, Workers, find};
+use crate::disk::{DirLock, LockError, Workers, find};
 use crate::jobs::Jobs;
 use crate::shard::{FromShard, Start, ToShard};
+use crate::signals::Signals;
 use grete_core::event::FoundFiles;
 use grete_core::ids::{ListenerIndex, LogDirIndex, ShardId};
 use grete_core::node::{ListenerRole, NodeConfig};
 use grete_core::rng::Seed;
 use grete_core::shard::ShardConfig;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How long a stop in order may take before the node ends all the same.
@@ -43,7 +43,7 @@ pub struct Fatal(pub String);
 
 /// Runs a node until a signal stops it.
 pub fn run(settings: Settings) -> Result<(), Fatal> {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let locks = lock_dirs(&settings.log_dirs)?;
     let sockets = open_sockets(&settings.binds)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -59,10 +59,9 @@ fn lock_dirs(paths: &[PathBuf]) -> Result<Vec<DirLock>, Fatal> {
     let mut locks = Vec::new();
     let mut last = None;
     for path in paths {
-        let made = std::fs::create_dir_all(path);
-        match made.map_err(crate::disk::LockError::from).and_then(|()| DirLock::take(path)) {
+        match make_dir(path).and_then(|()| DirLock::take(path)) {
             Ok(lock) => locks.push(lock),
-            Err(error @ crate::disk::LockError::Held) => {
+            Err(error @ LockError::Held) => {
                 return Err(Fatal(format!("cannot use the log directory {}: {error}", path.display())));
             }
             // One of several may be out of order: the core sets it aside.
@@ -75,18 +74,31 @@ fn lock_dirs(paths: &[PathBuf]) -> Result<Vec<DirLock>, Fatal> {
     }
 }
 
+fn make_dir(path: &Path) -> Result<(), LockError> {
+    // The system would only say that it exists.
+    if path.exists() && !path.is_dir() {
+        return Err(LockError::NotADirectory);
+    }
+    Ok(std::fs::create_dir_all(path)?)
+}
+
 fn open_sockets(binds: &[Bind]) -> Result<Vec<Vec<TcpListener>>, Fatal> {
     let open = |bind: &Bind| {
         let host = if bind.host.is_empty() { "all addresses" } else { &bind.host };
-        listen(bind).map_err(|error| Fatal(format!("cannot listen on {host}, port {}: {error}", bind.port)))
+        listen(bind).map_err(|error| {
+            let another = match error.kind() {
+                std::io::ErrorKind::AddrInUse => "; another: --set listeners=PLAINTEXT://localhost:PORT",
+                _ => "",
+            };
+            Fatal(format!("cannot listen on {host}, port {}: {error}{another}", bind.port))
+        })
     };
     binds.iter().map(open).collect()
 }
 
-async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: std::time::Instant) -> Result<(), Fatal> {
+async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: Instant) -> Result<(), Fatal> {
     let refused = |what: &str, error: &dyn std::fmt::Display| Fatal(format!("the system refuses {what}: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| refused("a signal handler", &error))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| refused("a signal handler", &error))?;
+    let mut signals = Signals::listen().map_err(|error| refused("a signal handler", &error))?;
     let connections = Connections::new(settings.connections.clone())
         .map_err(|error| Fatal(format!("max.connections.per.ip.overrides: {error}")))?;
     let addresses = [ListenerRole::Broker, ListenerRole::Controller].map(|role| addresses(&settings, &sockets, role));
@@ -95,8 +107,7 @@ async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: std::t
     tokio::select! {
         result = ready => result?,
         // Nothing was acknowledged yet that would have to be made durable.
-        _ = terminate.recv() => return stopped_early(),
-        _ = interrupt.recv() => return stopped_early(),
+        () = signals.next() => return stopped_early(),
     }
     let counter = Arc::new(AtomicU64::new(1));
     let mut accepting = Vec::new();
@@ -109,10 +120,10 @@ async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: std::t
     }
     banner(&settings, &addresses, begun.elapsed());
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.next() => {}
         report = failure(&mut reports) => return Err(report),
     }
+    let signalled = Instant::now();
     tracing::info!("stopping");
     accepting.iter().for_each(tokio::task::JoinHandle::abort);
     for shard in &shards {
@@ -121,8 +132,7 @@ async fn serve(settings: Settings, sockets: Vec<Vec<TcpListener>>, begun: std::t
     let stopped = await_all(&mut reports, shards.len(), |report| matches!(report, FromShard::Stopped));
     tokio::select! {
         result = stopped => result?,
-        _ = terminate.recv() => return Err(Fatal("stopped at once, by a second signal".into())),
-        _ = interrupt.recv() => return Err(Fatal("stopped at once, by a second signal".into())),
+        () = signals.second(signalled) => return Err(Fatal("stopped at once, by a second signal".into())),
         () = tokio::time::sleep(STOP_MAX) => return Err(Fatal("the stop in order took too long".into())),
     }
     tracing::info!("stopped; everything is on disk");

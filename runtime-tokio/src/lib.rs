@@ -13,3 +13,4 @@ pub mod memory;
 pub mod net;
 pub mod settings;
 pub mod shard;
+pub mod signals;

@@ -1,6 +1,7 @@
 //! The `grete` broker.
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use grete::{broker, memory, settings};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,7 +30,7 @@ struct Start {
     /// A file of Kafka's properties, such as server.properties
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Sets one key, before anything else
+    /// Sets one key; counts more than file and environment
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Logs as JSON, one object a line
@@ -37,14 +38,31 @@ struct Start {
     json: bool,
 }
 
+impl Start {
+    /// What stands before a command, with what stands behind it.
+    fn and(self, behind: Self) -> Self {
+        if self.config.is_some() && behind.config.is_some() {
+            // As where both stand on the same side.
+            let text = "the argument '--config <FILE>' cannot be used multiple times";
+            Arguments::command().error(ErrorKind::ArgumentConflict, text).exit();
+        }
+        Self {
+            config: self.config.or(behind.config),
+            set: self.set.into_iter().chain(behind.set).collect(),
+            json: self.json || behind.json,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     memory::give_back_large_blocks();
     let arguments = Arguments::parse();
-    let (start, only_print) = match arguments.command {
-        None => (arguments.start, false),
+    let (behind, only_print) = match arguments.command {
+        None => (Start::default(), false),
         Some(Command::Start(start)) => (start, false),
         Some(Command::Config(start)) => (start, true),
     };
+    let start = arguments.start.and(behind);
     log_to_stderr(start.json);
     let settings = match settings::load(start.config.as_deref(), &start.set) {
         Ok(settings) => settings,
@@ -76,6 +94,7 @@ fn log_to_stderr(json: bool) {
     let filter = EnvFilter::try_from_env("GRETE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_target(false);
-    let log = log.with_writer(std::io::stderr);
+    // Where nobody takes the log any more, saying so would panic: a terminal that is gone ends no broker.
+    let log = log.with_writer(std::io::stderr).log_internal_errors(false);
     if json { log.json().init() } else { log.init() }
 }

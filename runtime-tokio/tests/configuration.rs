@@ -139,10 +139,33 @@ fn the_configuration_in_force_is_printed() {
 }
 
 #[test]
+fn what_stands_before_the_command_counts_as_well() {
+    let file = ["--config", STOCK, "--set", "num.partitions=3"];
+    let output = grete().args(file).args(["config", "--set", "log.retention.hours=5"]).output().expect("it runs");
+    let printed = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for line in ["num.partitions=3", "log.retention.hours=5", "inter.broker.listener.name=PLAINTEXT"] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}");
+    }
+    let twice = ["--set", "num.partitions=3", "config", "--set", "num.partitions=4"];
+    let output = grete().args(twice).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\nnum.partitions=4\n"), "the last one counts");
+    let output = grete().args(["--config", STOCK, "config", "--config", IMAGE]).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("multiple times"), "as on one side: {said}");
+    let broker = Broker::start(&["--set", "listeners=PLAINTEXT://127.0.0.1:0", "--json", "start"]);
+    assert_eq!(ask(&mut broker.connect()), Some(0));
+}
+
+#[test]
 fn one_broker_says_that_it_keeps_one_replica() {
-    let output = config(&["--set", "offsets.topic.replication.factor=3"], &[]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("offsets.topic.replication.factor is 3"), "{said}");
+    for key in ["offsets.topic.replication.factor", "default.replication.factor"] {
+        let output = config(&["--set", &format!("{key}=3")], &[]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && said.contains(&format!("{key} is 3")), "{said}");
+        let output = config(&["--set", &format!("{key}=1")], &[]);
+        assert!(!String::from_utf8_lossy(&output.stderr).contains(key), "nothing is to be said of one");
+    }
 }
 
 #[test]

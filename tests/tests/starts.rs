@@ -33,7 +33,11 @@ fn a_port_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("it has an address").port();
     let listener = format!("listeners=PLAINTEXT://127.0.0.1:{port}");
-    refuses(scratch.path(), &[&listener], &["cannot listen on 127.0.0.1", &port.to_string(), "in use"]);
+    refuses(
+        scratch.path(),
+        &[&listener],
+        &["cannot listen on 127.0.0.1", &port.to_string(), "in use", "another: --set listeners="],
+    );
 }
 
 #[test]
@@ -42,7 +46,7 @@ fn a_directory_that_cannot_be_one() {
     let file = scratch.path().join("file");
     std::fs::write(&file, "").expect("a file");
     refuses(&file.join("data"), &[], &["cannot use the log directory", "Not a directory"]);
-    refuses(&file, &[], &["cannot use the log directory"]);
+    refuses(&file, &[], &["cannot use the log directory", "file: it is not a directory"]);
 }
 
 #[test]

@@ -16,6 +16,9 @@ pub enum LockError {
     /// Another process holds it.
     #[error("another broker is using it (its .lock file is held)")]
     Held,
+    /// Something else lies at its path.
+    #[error("it is not a directory")]
+    NotADirectory,
     /// The lock file could not be opened or locked.
     #[error(transparent)]
     Io(#[from] io::Error),

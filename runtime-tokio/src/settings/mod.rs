@@ -5,8 +5,8 @@
 mod connections;
 mod environment;
 mod in_force;
+mod listeners;
 
-use crate::accept::Bind;
 use crate::broker::{Fatal, Settings};
 use grete_core::config::{Properties, Table, Treatment};
 use grete_core::controller::Defaults;
@@ -15,7 +15,7 @@ use grete_core::ids::NodeId;
 use grete_core::log::LogStoreConfig;
 use grete_core::log::files::properties::Properties as PropertiesFile;
 use grete_core::metadata::topic_defaults;
-use grete_core::node::{CONTROLLER_LISTENER, Listener, ListenerRole, NodeConfig};
+use grete_core::node::NodeConfig;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,8 +24,6 @@ use std::sync::Arc;
 const OWN_DEFAULTS: [&str; 6] = ["broker.id", "grete.shards", "listeners", "log.dirs", "node.id", "process.roles"];
 /// The shards that a node has at most, where it has as many processors.
 const SHARDS_MAX: usize = 64;
-/// The security protocols, whose names listeners go by where they are mapped to none.
-const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
 /// For how long a fetch session is safe from newer ones that want its place, as in Kafka.
 const FETCH_SESSION_EVICTION_MS: u64 = 120_000;
 
@@ -52,8 +50,10 @@ pub fn load(file: Option<&Path>, set: &[String]) -> Result<Given, Fatal> {
         }
     }
     for pair in set {
-        let (key, value) = pair.split_once('=').ok_or_else(|| Fatal(format!("--set takes KEY=VALUE, not {pair}")))?;
-        values.insert(key.trim().into(), (value.trim().into(), "command line".into()));
+        let parts = pair.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
+        let named = parts.filter(|(key, _)| !key.is_empty());
+        let (key, value) = named.ok_or_else(|| Fatal(format!("--set takes KEY=VALUE, not {pair}")))?;
+        values.insert(key.into(), (value.into(), "command line".into()));
     }
     name_the_node(&mut values)?;
     Ok(Given { values })
@@ -102,6 +102,11 @@ impl Given {
         self.values.get(key).map(|(value, _)| value.as_str())
     }
 
+    /// Where a key's value comes from.
+    fn source(&self, key: &str) -> &str {
+        self.values.get(key).map_or("default", |(_, source)| source)
+    }
+
     /// What is in force for a key: what is set, or its default.
     fn value(&self, key: &str) -> Option<String> {
         let default = || self.own_default(key).or_else(|| Table::Broker.find(key)?.default.map(String::from));
@@ -125,14 +130,14 @@ impl Given {
 
     fn number<T: std::str::FromStr>(&self, key: &str) -> Result<T, Fatal> {
         let value = self.value(key).unwrap_or_default();
-        value.parse().map_err(|_| Fatal(format!("{key} is {value}, which is no such number")))
+        value.parse().map_err(|_| Fatal(format!("{key} is \"{value}\", which is no such number")))
     }
 
     fn boolean(&self, key: &str) -> Result<bool, Fatal> {
         match self.value(key).unwrap_or_default() {
             value if value.eq_ignore_ascii_case("true") => Ok(true),
             value if value.eq_ignore_ascii_case("false") => Ok(false),
-            value => Err(Fatal(format!("{key} is {value}, and takes true or false"))),
+            value => Err(Fatal(format!("{key} is \"{value}\", and takes true or false"))),
         }
     }
 
@@ -151,7 +156,7 @@ impl Given {
         let own = own.filter_map(|key| Some((Arc::from(*key), self.own_default(key)?.into())));
         let given = self.values.iter().map(|(key, (value, _))| (key.as_str().into(), value.as_str().into()));
         let properties: Properties = own.chain(given).collect();
-        let (log_dirs, metadata_dir_apart) = self.log_dirs();
+        let (log_dirs, metadata_dir_apart) = self.log_dirs()?;
         let (binds, listeners) = self.listeners()?;
         let node = NodeConfig {
             node_id: NodeId(self.node_id()?),
@@ -222,11 +227,13 @@ impl Given {
                 }
                 return Err(Fatal(unknown));
             };
-            let parsed = key.parse(value).map_err(|error| Fatal(format!("{source}: {error}")))?;
+            let parsed = key
+                .parse(value)
+                .map_err(|error| Fatal(format!("{name} ({source}) is \"{}\": {}", error.value, error.reason)))?;
             let is_default = key.default.unwrap_or_default() == parsed;
             match key.treatment {
                 Treatment::Refused(why) if !is_default => {
-                    return Err(Fatal(format!("{name} ({source}) is not served yet: {why}")));
+                    return Err(Fatal(format!("{name} ({source}) is refused: {why}")));
                 }
                 Treatment::Ignored | Treatment::Unused(_) if !is_default => ignored.push(name.as_str()),
                 Treatment::Works | Treatment::Ignored | Treatment::Unused(_) | Treatment::Refused(_) => {}
@@ -263,106 +270,52 @@ impl Given {
     }
 
     /// Of the groups' own topic: where one node is to keep several replicas, it keeps the one that it can, and says so. (Kafka
-    /// starts, too, and has no groups until there are more brokers.)
+    /// starts, too, and has no groups until there are more brokers.) Other topics are refused, as by Kafka.
     fn warn_of_replicas(&self) -> Result<(), Fatal> {
-        const KEY: &str = "offsets.topic.replication.factor";
-        if self.get(KEY).is_some() {
-            let replicas: i16 = self.number(KEY)?;
-            if replicas > 1 {
-                tracing::warn!("{KEY} is {replicas}: one broker keeps one replica");
+        let keys = [
+            ("offsets.topic.replication.factor", "one broker keeps one replica"),
+            (
+                "default.replication.factor",
+                "with one broker, topics that do not say how many are wanted are not created",
+            ),
+        ];
+        for (key, so) in keys {
+            // Kafka's default is 3 for the groups' own topic, and nobody has asked for it.
+            if self.get(key).is_some() && self.number::<i16>(key)? > 1 {
+                tracing::warn!("{key} is {}: {so}", self.value(key).unwrap_or_default());
             }
         }
         Ok(())
     }
 
     /// The directories, that of the metadata log first, and whether that one is for the metadata log alone.
-    fn log_dirs(&self) -> (Vec<PathBuf>, bool) {
-        let dirs = self.value("log.dirs").or_else(|| self.value("log.dir")).unwrap_or_default();
-        let mut dirs: Vec<PathBuf> = dirs.split(',').map(|dir| PathBuf::from(dir.trim())).collect();
-        let Some(metadata) = self.get("metadata.log.dir").map(PathBuf::from) else { return (dirs, false) };
+    fn log_dirs(&self) -> Result<(Vec<PathBuf>, bool), Fatal> {
+        let key = if self.value("log.dirs").is_some() { "log.dirs" } else { "log.dir" };
+        let value = self.value(key).unwrap_or_default();
+        let source = self.source(key);
+        if value.is_empty() {
+            return Err(Fatal(format!("{key} ({source}) is empty: it names at least one directory")));
+        }
+        if value.split(',').any(|dir| dir.trim().is_empty()) {
+            return Err(Fatal(format!("{key} ({source}) is \"{value}\": one of its directories has no name")));
+        }
+        let mut dirs: Vec<PathBuf> = value.split(',').map(|dir| PathBuf::from(dir.trim())).collect();
+        let metadata = self.get("metadata.log.dir").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let Some(metadata) = metadata else { return Ok((dirs, false)) };
         let at = dirs.iter().position(|dir| *dir == metadata);
         if let Some(at) = at {
             dirs.remove(at);
         }
         dirs.insert(0, metadata);
-        (dirs, at.is_none())
+        Ok((dirs, at.is_none()))
     }
-
-    /// The listener that brokers would use among themselves is one that there is, by its name or by its protocol.
-    fn check_between_brokers(&self, listeners: &[Listener]) -> Result<(), Fatal> {
-        let brokers = listeners.iter().filter(|listener| listener.role == ListenerRole::Broker);
-        match (self.get("inter.broker.listener.name"), self.get("security.inter.broker.protocol")) {
-            (Some(_), Some(_)) => Err(Fatal(
-                "inter.broker.listener.name and security.inter.broker.protocol say the same: only one may be set"
-                    .into(),
-            )),
-            (Some(name), None) if brokers.clone().all(|listener| listener.name != name) => {
-                Err(Fatal(format!("inter.broker.listener.name is {name}, which is none of the broker's listeners")))
-            }
-            (None, Some(protocol)) if protocol != "PLAINTEXT" => {
-                Err(Fatal(format!("security.inter.broker.protocol is {protocol}: only PLAINTEXT is served yet")))
-            }
-            (Some(_), None) | (None, Some(_) | None) => Ok(()),
-        }
-    }
-
-    /// Everything that is spoken in the clear is spoken so on purpose: a listener of another protocol is refused.
-    fn check_protocol(&self, listener: &str, role: ListenerRole) -> Result<(), Fatal> {
-        let map = self.get("listener.security.protocol.map").unwrap_or_default();
-        let mapped = map.split(',').filter_map(|entry| entry.trim().split_once(':'));
-        let protocol = mapped.filter(|(name, _)| *name == listener).map(|(_, protocol)| protocol).next();
-        match protocol.unwrap_or(listener) {
-            "PLAINTEXT" => Ok(()),
-            // As in Kafka, the controller's listener speaks in the clear where no protocol is named for it.
-            name if protocol.is_none() && role == ListenerRole::Controller && !PROTOCOLS.contains(&name) => Ok(()),
-            protocol => {
-                Err(Fatal(format!("the listener {listener} is to speak {protocol}: only PLAINTEXT is served yet")))
-            }
-        }
-    }
-
-    fn listeners(&self) -> Result<(Vec<Bind>, Vec<Listener>), Fatal> {
-        let controllers: Vec<&str> =
-            self.get("controller.listener.names").unwrap_or(CONTROLLER_LISTENER).split(',').map(str::trim).collect();
-        let advertised = self.get("advertised.listeners").unwrap_or_default();
-        let mut binds = Vec::new();
-        let mut listeners = Vec::new();
-        for listener in self.value("listeners").unwrap_or_default().split(',') {
-            let (name, host, port) = endpoint(listener)?;
-            let is_controllers = controllers.contains(&name.as_str());
-            let role = if is_controllers { ListenerRole::Controller } else { ListenerRole::Broker };
-            self.check_protocol(&name, role)?;
-            let mut others = advertised.split(',').filter(|text| !text.trim().is_empty()).map(endpoint);
-            let advertised = others.find_map(|other| match other {
-                Ok((of, host, port)) if of == name => Some(Ok((host, port))),
-                Ok(_) => None,
-                Err(error) => Some(Err(error)),
-            });
-            binds.push(Bind { host: host.clone(), port, role });
-            listeners.push(Listener { name, role, host, advertised: advertised.transpose()?, port });
-        }
-        if listeners.iter().all(|listener| listener.role == ListenerRole::Controller) {
-            let text = "there is none for clients: all of them are in controller.listener.names";
-            return Err(Fatal(format!("listeners is {}: {text}", self.value("listeners").unwrap_or_default())));
-        }
-        self.check_between_brokers(&listeners)?;
-        Ok((binds, listeners))
-    }
-}
-
-/// `NAME://host:port`.
-fn endpoint(text: &str) -> Result<(String, String, u16), Fatal> {
-    let wrong = || Fatal(format!("{text} is no listener: NAME://host:port is one"));
-    let (name, address) = text.trim().split_once("://").ok_or_else(wrong)?;
-    let (host, port) = address.rsplit_once(':').ok_or_else(wrong)?;
-    Ok((name.to_string(), host.to_string(), port.parse().map_err(|_| wrong())?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn given(pairs: &[&str]) -> Result<Settings, Fatal> {
+    pub(super) fn given(pairs: &[&str]) -> Result<Settings, Fatal> {
         let set: Vec<String> = pairs.iter().map(ToString::to_string).collect();
         let mut given = load(None, &set)?;
         // What the machine's environment says is not this test's.
@@ -377,7 +330,10 @@ mod tests {
         assert!(refused(&["listeners=SSL://localhost:9093"]).contains("only PLAINTEXT"));
         let mapped = ["listeners=OUT://localhost:9093", "listener.security.protocol.map=OUT:SASL_SSL"];
         assert!(refused(&mapped).contains("OUT is to speak SASL_SSL"));
-        assert!(refused(&["authorizer.class.name=org.example.Authorizer"]).contains("not served yet"));
+        assert_eq!(
+            refused(&["authorizer.class.name=org.example.Authorizer"]),
+            "authorizer.class.name (command line) is refused: access control is not served yet"
+        );
         assert!(given(&[]).is_ok());
         // Where nothing speaks TLS, its keys do nothing.
         let idle = ["listeners=PLAINTEXT://localhost:9093", "ssl.truststore.location=/certificates"];
@@ -385,6 +341,18 @@ mod tests {
         assert!(
             refused(&["listeners=SSL://localhost:9093", "ssl.truststore.location=/certificates"]).contains("PLAINTEXT")
         );
+    }
+
+    #[test]
+    fn what_is_empty_is_said_to_be() {
+        let refused = |pair: &str| given(&[pair]).err().map(|error| error.0).unwrap_or_default();
+        assert_eq!(refused("log.dirs="), "log.dirs (command line) is empty: it names at least one directory");
+        assert_eq!(refused("log.dir= "), "log.dir (command line) is empty: it names at least one directory");
+        assert!(refused("log.dirs=/a,,/b").contains("\"/a,,/b\": one of its directories has no name"));
+        assert_eq!(refused("num.partitions="), "num.partitions (command line) is \"\": Not a number of type INT");
+        for wrong in ["=5", " =5", "5"] {
+            assert_eq!(refused(wrong), format!("--set takes KEY=VALUE, not {wrong}"));
+        }
     }
 
     #[test]
@@ -397,33 +365,6 @@ mod tests {
         assert_eq!(dirs(&["log.dirs=/a,/b,/c"]), (paths(&["/a", "/b", "/c"]), false));
         assert_eq!(dirs(&["log.dirs=/a,/b,/c", "metadata.log.dir=/b"]), (paths(&["/b", "/a", "/c"]), false));
         assert_eq!(dirs(&["log.dirs=/a,/b", "metadata.log.dir=/m"]), (paths(&["/m", "/a", "/b"]), true));
-    }
-
-    #[test]
-    fn the_controllers_listeners_are_told_by_their_names() {
-        let roles = |pairs: &[&str]| -> Result<Vec<(String, ListenerRole)>, Fatal> {
-            let listeners = given(pairs)?.node.listeners;
-            Ok(listeners.into_iter().map(|listener| (listener.name, listener.role)).collect())
-        };
-        let both = "listeners=CONTROLLER://localhost:9093,PLAINTEXT://localhost:9092";
-        let (controller, broker) = (ListenerRole::Controller, ListenerRole::Broker);
-        let named = |name: &str, role| (name.to_string(), role);
-        assert_eq!(
-            roles(&[both]).expect("valid"),
-            [named("CONTROLLER", controller), named("PLAINTEXT", broker)],
-            "by Kafka's name where none is said"
-        );
-        let keys =
-            ["listeners=A://:1,B://:2", "controller.listener.names=B", "listener.security.protocol.map=A:PLAINTEXT"];
-        assert_eq!(roles(&keys).expect("valid"), [named("A", broker), named("B", controller)]);
-        let refused = |pairs: &[&str]| roles(pairs).err().map(|error| error.0).unwrap_or_default();
-        assert!(refused(&["listeners=CONTROLLER://:9093"]).contains("none for clients"));
-        assert!(
-            refused(&[both, "listener.security.protocol.map=CONTROLLER:SSL"]).contains("CONTROLLER is to speak SSL")
-        );
-        let tls = ["listeners=PLAINTEXT://:9092,SSL://:9093", "controller.listener.names=SSL"];
-        assert!(refused(&tls).contains("SSL is to speak SSL"));
-        assert!(refused(&[both, "inter.broker.listener.name=CONTROLLER"]).contains("none of the broker's"));
     }
 
     #[test]
