@@ -145,7 +145,7 @@ fn faults_change_something_and_what_was_acknowledged_is_there() {
         (9_000, network(None, NetworkFault::Slow(Duration::from_millis(30)), 400)),
         (9_500, network(None, NetworkFault::NotReading, 400)),
         (10_500, nth(End::Kill, OpKind::Sync, 3)),
-        (11_500, nth(End::PowerLoss(Profile::Nothing), OpKind::Sync, 5)),
+        (11_500, nth(End::PowerLoss(Profile::Nothing), OpKind::Sync, 2)),
         (12_500, disk(&[OpKind::Write], disk::Fault::Stuck, 300_000, 500)),
         (13_500, disk(&[OpKind::Write], disk::Fault::NoSpace, 300_000, 200)),
         (14_500, disk(&[OpKind::Sync], disk::Fault::Error, 500_000, 200)),
