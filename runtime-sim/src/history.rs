@@ -22,6 +22,14 @@ pub struct OperationId(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Value(pub u64);
 
+impl Value {
+    /// That of a record which holds `bytes`; one that no client of the run has sent has the value of none.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(bytes.first_chunk().map_or(u64::MAX, |head| u64::from_be_bytes(*head)))
+    }
+}
+
 /// A partition of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {

@@ -13,6 +13,7 @@
 //! 4. Every operation that an actor was given begins in the history, and ends there or stays under way for ever.
 
 pub mod admin;
+mod alarm;
 pub mod consumer;
 pub mod producer;
 pub mod wire;

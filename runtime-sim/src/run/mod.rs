@@ -14,7 +14,7 @@ mod properties;
 mod sound;
 
 pub use counters::{Count, Counters, KINDS, Kind, kind_of, kind_of_act};
-pub use phases::{PROGRESS, value_of};
+pub use phases::PROGRESS;
 pub use properties::keys;
 
 use crate::actor::{Command, Input};

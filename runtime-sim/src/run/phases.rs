@@ -10,7 +10,6 @@ use crate::drive::Drive;
 use crate::history::{Answer, ClientIndex, Outcome, TopicPartition, Value, What};
 use crate::machine::Machine;
 use crate::node::{NodeIndex, NodeState};
-use bytes::Bytes;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -143,7 +142,7 @@ impl<M: Machine> Run<M> {
         let start = operations::list_offset(self, caller, &of.topic, of.partition, -2)?;
         let end = operations::list_offset(self, caller, &of.topic, of.partition, -1)?;
         let fetched = operations::fetch_all(self, caller, &of.topic, of.partition)?;
-        let records = fetched.records.iter().map(|(offset, value)| (*offset, value_of(value))).collect();
+        let records = fetched.records.iter().map(|(offset, value)| (*offset, Value::of(value))).collect();
         Ok(LogAtRest { start, end, records })
     }
 
@@ -181,11 +180,4 @@ impl<M: Machine> Run<M> {
         self.tell_clients();
         true
     }
-}
-
-/// What tells a record from all others; records that no client of a run has sent have none.
-#[must_use]
-pub fn value_of(bytes: &Bytes) -> Value {
-    let head = bytes.get(..8).and_then(|head| head.try_into().ok());
-    Value(head.map_or(u64::MAX, u64::from_be_bytes))
 }

@@ -7,8 +7,9 @@
 
 mod task;
 
+use super::alarm::{Alarm, Rang};
 use super::wire::{Answered, Link, Taken};
-use super::{Actor, Context, Input, TimerToken};
+use super::{Actor, Context, Input};
 use crate::clock::WorldTime;
 use crate::history::Outcome;
 use crate::node::NodeIndex;
@@ -29,9 +30,6 @@ const RETRY_BACKOFF: Duration = Duration::from_millis(100);
 /// The node that it asks.
 const ASKED: NodeIndex = NodeIndex(0);
 
-const WAKE: TimerToken = TimerToken(0);
-const RETURN: TimerToken = TimerToken(1);
-
 const NETWORK_EXCEPTION: i16 = 13;
 const REQUEST_TIMED_OUT: i16 = 7;
 
@@ -44,8 +42,7 @@ pub struct Admin {
     link: Option<Link<u64>>,
     /// Nothing is connected or sent again before.
     not_before: WorldTime,
-    wake_at: Option<WorldTime>,
-    is_gone: bool,
+    alarm: Alarm,
 }
 
 impl Admin {
@@ -61,7 +58,7 @@ impl Admin {
         let Some(what) = task.what() else { return };
         task.operation = Some(context.begin(what));
         self.tasks.insert(self.wishes, task);
-        self.wake_by(deadline, context);
+        self.alarm.by(deadline, context);
     }
 
     fn crash(&mut self, time: Duration, context: &mut Context<'_>) {
@@ -71,8 +68,7 @@ impl Admin {
         for task in std::mem::take(&mut self.tasks).into_values() {
             task.end(if task.is_under_way { Outcome::Unknown } else { Outcome::Failed(NETWORK_EXCEPTION) }, context);
         }
-        *self = Self { wishes: self.wishes, is_gone: true, ..Self::default() };
-        context.timer(time, RETURN);
+        *self = Self { wishes: self.wishes, alarm: Alarm::gone(time, context), ..Self::default() };
     }
 
     /// Connects where there is something to say, and says it.
@@ -81,31 +77,22 @@ impl Admin {
             return;
         }
         if self.not_before > context.now {
-            return self.wake_by(self.not_before, context);
+            return self.alarm.by(self.not_before, context);
         }
         if self.link.is_none() {
             self.link = Some(Link::open(context, ASKED));
         }
         let Some(link) = self.link.as_mut().filter(|link| link.is_ready()) else {
-            return self.wake_by(context.now.after(REQUEST_TIMEOUT), context);
+            return self.alarm.by(context.now.after(REQUEST_TIMEOUT), context);
         };
         for (number, task) in self.tasks.iter_mut().filter(|(_, task)| !task.is_under_way) {
             task.send(*number, link, context);
             task.is_under_way = true;
         }
-        self.wake_by(context.now.after(REQUEST_TIMEOUT), context);
-    }
-
-    fn wake_by(&mut self, at: WorldTime, context: &mut Context<'_>) {
-        let at = at.max(context.now.after_micros(1));
-        if self.wake_at.is_none_or(|wake_at| at < wake_at) {
-            self.wake_at = Some(at);
-            context.timer_at(at, WAKE);
-        }
+        self.alarm.by(context.now.after(REQUEST_TIMEOUT), context);
     }
 
     fn wake(&mut self, context: &mut Context<'_>) {
-        self.wake_at = None;
         let now = context.now;
         self.tasks.retain(|_, task| {
             let is_late = !task.is_under_way && task.deadline <= now;
@@ -121,7 +108,7 @@ impl Admin {
         let oldest = self.link.as_ref().and_then(Link::oldest_sent).map(|sent| sent.after(REQUEST_TIMEOUT));
         let deadlines = self.tasks.values().filter(|task| !task.is_under_way).map(|task| task.deadline);
         if let Some(at) = deadlines.chain(oldest).min() {
-            self.wake_by(at, context);
+            self.alarm.by(at, context);
         }
     }
 
@@ -178,8 +165,8 @@ impl Actor for Admin {
     fn on(&mut self, input: Input, context: &mut Context<'_>) {
         match input {
             Input::Start => {}
-            Input::Act(ClientAct::Crash(time)) if !self.is_gone => self.crash(time, context),
-            Input::Act(_) if self.is_gone => self.wishes += 1,
+            Input::Act(ClientAct::Crash(time)) if !self.alarm.is_gone() => self.crash(time, context),
+            Input::Act(_) if self.alarm.is_gone() => self.wishes += 1,
             Input::Act(act) => self.accept(act, context),
             Input::Frame(connection, frame) => self.frame(connection, frame, context),
             Input::Lost(connection) => {
@@ -188,17 +175,18 @@ impl Actor for Admin {
                     self.lose(&lost, context);
                 }
             }
-            Input::Timer(RETURN) => self.is_gone = false,
-            Input::Timer(_) if self.wake_at == Some(context.now) => return self.wake(context),
-            // Another moment was found since.
-            Input::Timer(_) => return,
+            Input::Timer(token) => match self.alarm.rings(token, context.now) {
+                Rang::Returned => {}
+                Rang::Due => return self.wake(context),
+                Rang::Stale => return,
+            },
         }
-        if !self.is_gone {
+        if !self.alarm.is_gone() {
             self.pursue(context);
         }
     }
 
     fn is_at_rest(&self) -> bool {
-        !self.is_gone && self.tasks.is_empty()
+        !self.alarm.is_gone() && self.tasks.is_empty()
     }
 }

@@ -61,10 +61,7 @@ fn read_batch(batch: Bytes, position: i64, read: &mut Read) {
             Err(error) => read.damage.push(format!("a batch at offset {base}: {error}")),
             Ok(set) => {
                 for record in set.records.iter().filter(|record| !record.control && record.offset >= position) {
-                    // A record that no client of the run has sent has the value of none.
-                    let value = record.value.as_ref().and_then(|value| value.first_chunk::<8>());
-                    read.records
-                        .push((record.offset, Value(value.map_or(u64::MAX, |value| u64::from_be_bytes(*value)))));
+                    read.records.push((record.offset, Value::of(record.value.as_deref().unwrap_or_default())));
                 }
             }
         }

@@ -137,7 +137,7 @@ impl Producer {
             batch.may_be_written |= code.is_none();
             batch.error = code.or(batch.error);
             lane.not_before = again_at;
-            self.wake_by(again_at, context);
+            self.alarm.by(again_at, context);
         }
     }
 

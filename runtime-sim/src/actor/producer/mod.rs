@@ -13,8 +13,9 @@ mod answers;
 mod lane;
 mod sending;
 
+use super::alarm::{Alarm, Rang};
 use super::wire::{Link, Taken};
-use super::{Actor, Context, Input, TimerToken};
+use super::{Actor, Context, Input};
 use crate::clock::WorldTime;
 use crate::history::{Outcome, TopicPartition, Value, What};
 use crate::node::NodeIndex;
@@ -35,9 +36,6 @@ const RETRY_BACKOFF: Duration = Duration::from_millis(100);
 /// `reconnect.backoff.ms` and `reconnect.backoff.max.ms`.
 const RECONNECT_BACKOFF: Duration = Duration::from_millis(50);
 const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(1);
-
-const WAKE: TimerToken = TimerToken(0);
-const RETURN: TimerToken = TimerToken(1);
 
 /// Kafka's error codes that a producer tells of by itself.
 const NETWORK_EXCEPTION: i16 = 13;
@@ -60,9 +58,7 @@ pub struct Producer {
     /// When a node may be connected to again, and how long the next wait is.
     reconnects: BTreeMap<NodeIndex, (WorldTime, Duration)>,
     lanes: BTreeMap<TopicPartition, Lane>,
-    /// The next moment at which something is to be done without being asked.
-    wake_at: Option<WorldTime>,
-    is_gone: bool,
+    alarm: Alarm,
 }
 
 /// The state of something that is asked for again and again.
@@ -105,17 +101,16 @@ impl Producer {
             links: BTreeMap::new(),
             reconnects: BTreeMap::new(),
             lanes: BTreeMap::new(),
-            wake_at: None,
-            is_gone: false,
+            alarm: Alarm::default(),
         }
     }
 
     fn act(&mut self, act: ClientAct, context: &mut Context<'_>) {
         match act {
             // The number counts acts that nobody carries out, too: the values of the others do not depend on it.
-            ClientAct::Send { .. } if self.is_gone => self.sends += 1,
+            ClientAct::Send { .. } if self.alarm.is_gone() => self.sends += 1,
             ClientAct::Send { to, records, bytes } => self.accept(to, records, bytes, context),
-            ClientAct::Crash(time) if !self.is_gone => self.crash(time, context),
+            ClientAct::Crash(time) if !self.alarm.is_gone() => self.crash(time, context),
             // What only consumers and administrators do.
             _ => {}
         }
@@ -128,7 +123,7 @@ impl Producer {
         let (idempotent, acks) = (self.plan.idempotent, self.plan.acks);
         let operation = context.begin(What::Produce { to: to.clone(), values: values.clone(), idempotent, acks });
         let deadline = context.now.after(self.plan.delivery_timeout);
-        self.wake_by(deadline, context);
+        self.alarm.by(deadline, context);
         if !self.leaders.contains_key(&to) {
             self.topics.insert(Arc::clone(&to.topic));
             self.want_metadata(context.now);
@@ -148,8 +143,7 @@ impl Producer {
                 context.end(batch.operation, outcome);
             }
         }
-        *self = Self { sends: self.sends, is_gone: true, ..Self::new(self.plan.clone()) };
-        context.timer(time, RETURN);
+        *self = Self { sends: self.sends, alarm: Alarm::gone(time, context), ..Self::new(self.plan.clone()) };
     }
 
     fn frame(&mut self, connection: ConnectionId, frame: Bytes, context: &mut Context<'_>) {
@@ -208,18 +202,8 @@ impl Producer {
         }
     }
 
-    /// Sees to it that the producer is woken at `at` or before.
-    fn wake_by(&mut self, at: WorldTime, context: &mut Context<'_>) {
-        let at = at.max(context.now.after_micros(1));
-        if self.wake_at.is_none_or(|wake_at| at < wake_at) {
-            self.wake_at = Some(at);
-            context.timer_at(at, WAKE);
-        }
-    }
-
     /// Does what is due: gives up what has had its time, and connections that do not answer.
     fn wake(&mut self, context: &mut Context<'_>) {
-        self.wake_at = None;
         self.expire(context);
         let timeout = self.plan.request_timeout;
         let overdue = self.links.iter().filter(|(_, link)| link.is_overdue(context, timeout)).map(|(node, _)| *node);
@@ -230,7 +214,7 @@ impl Producer {
         let links = self.links.values().filter_map(Link::oldest_sent).map(|sent| sent.after(timeout));
         let batches = self.lanes.values().filter_map(|lane| lane.batches.iter().map(|batch| batch.deadline).min());
         if let Some(at) = links.chain(batches).min() {
-            self.wake_by(at, context);
+            self.alarm.by(at, context);
         }
     }
 
@@ -258,18 +242,19 @@ impl Actor for Producer {
             Input::Act(act) => self.act(act, context),
             Input::Frame(connection, frame) => self.frame(connection, frame, context),
             Input::Lost(connection) => self.lost(connection, context),
-            Input::Timer(RETURN) => self.is_gone = false,
-            Input::Timer(_) if self.wake_at == Some(context.now) => return self.wake(context),
-            // Another moment was found since.
-            Input::Timer(_) => return,
+            Input::Timer(token) => match self.alarm.rings(token, context.now) {
+                Rang::Returned => {}
+                Rang::Due => return self.wake(context),
+                Rang::Stale => return,
+            },
         }
-        if !self.is_gone {
+        if !self.alarm.is_gone() {
             self.pursue(context);
         }
     }
 
     fn is_at_rest(&self) -> bool {
-        !self.is_gone
+        !self.alarm.is_gone()
             && self.lanes.values().all(|lane| lane.batches.is_empty())
             && self.links.values().all(|link| link.under_way() == 0)
     }

@@ -83,10 +83,10 @@ impl Producer {
             }
             let at = self.reconnects.get(&node).map(|(at, _)| *at).filter(|at| *at > context.now);
             match at {
-                Some(at) => self.wake_by(at, context),
+                Some(at) => self.alarm.by(at, context),
                 None => {
                     self.links.insert(node, Link::open(context, node));
-                    self.wake_by(context.now.after(self.plan.request_timeout), context);
+                    self.alarm.by(context.now.after(self.plan.request_timeout), context);
                 }
             }
         }
@@ -95,7 +95,7 @@ impl Producer {
     fn ask_for_metadata(&mut self, context: &mut Context<'_>) {
         let Refresh::WantedAt(at) = self.metadata else { return };
         if at > context.now {
-            return self.wake_by(at, context);
+            return self.alarm.by(at, context);
         }
         let Some(link) = self.links.get_mut(&BOOTSTRAP).filter(|link| link.is_ready()) else { return };
         let topics = self.topics.iter().map(|name| MetadataRequestTopic::default().with_name(Some(topic_name(name))));
@@ -103,13 +103,13 @@ impl Producer {
             MetadataRequest::default().with_topics(Some(topics.collect())).with_allow_auto_topic_creation(false);
         link.send(context, &request, METADATA_VERSION, Asked::Metadata);
         self.metadata = Refresh::UnderWay;
-        self.wake_by(context.now.after(self.plan.request_timeout), context);
+        self.alarm.by(context.now.after(self.plan.request_timeout), context);
     }
 
     fn ask_for_identity(&mut self, context: &mut Context<'_>) {
         let Refresh::WantedAt(at) = self.identity_at else { return };
         if at > context.now {
-            return self.wake_by(at, context);
+            return self.alarm.by(at, context);
         }
         let Some(link) = self.links.get_mut(&BOOTSTRAP).filter(|link| link.is_ready()) else { return };
         let request = InitProducerIdRequest::default()
@@ -117,7 +117,7 @@ impl Producer {
             .with_transaction_timeout_ms(TRANSACTION_TIMEOUT_MS);
         link.send(context, &request, INIT_PRODUCER_ID_VERSION, Asked::ProducerId);
         self.identity_at = Refresh::UnderWay;
-        self.wake_by(context.now.after(self.plan.request_timeout), context);
+        self.alarm.by(context.now.after(self.plan.request_timeout), context);
     }
 
     /// Sends to a node what may be sent: requests of at most one batch for each partition.
@@ -157,7 +157,7 @@ impl Producer {
             attempts.push((Attempt { to: to.clone(), number: batch.number, last_sequence, identity }, bytes));
         }
         if let Some(at) = wake_at {
-            self.wake_by(at, context);
+            self.alarm.by(at, context);
         }
         attempts
     }
@@ -193,6 +193,6 @@ impl Producer {
             });
         }
         link.send(context, &request, PRODUCE_VERSION, Asked::Produce(asked));
-        self.wake_by(context.now.after(self.plan.request_timeout), context);
+        self.alarm.by(context.now.after(self.plan.request_timeout), context);
     }
 }
