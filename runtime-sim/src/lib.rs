@@ -27,6 +27,7 @@
 //! minimise scripts that fail made shorter
 //! power    power loss at every effect
 //! mutant   brokers that are wrong on purpose, for the checks to find
+//! zoo      bugs that are put into the broker, for the checkers to find
 //! trace    the story of a run, one line for each event
 //! ```
 
@@ -53,5 +54,6 @@ pub mod script;
 pub mod trace;
 pub mod workload;
 pub mod world;
+pub mod zoo;
 
 pub use net::{NetworkProfile, SEND_WINDOW_BYTES};

@@ -3,6 +3,7 @@
 mod dependencies;
 mod layers;
 mod text;
+mod zoo;
 
 use crate::shell::root;
 use std::fs;
@@ -23,6 +24,7 @@ pub(crate) fn run() -> Result<(), String> {
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     let mut breaches = text::check(&sources);
     breaches.extend(layers::check(&sources));
+    breaches.extend(zoo::check(&sources));
     breaches.extend(dependencies::check()?);
     for breach in &breaches {
         eprintln!("{breach}");

@@ -1,9 +1,11 @@
 //! `grete-sim`: runs of the broker in a simulated world, from scripts and from seeds.
 
+mod hunt;
 mod replay;
 mod run;
 mod source;
 mod speed;
+mod zoo;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -22,6 +24,10 @@ enum Command {
     Run(run::Arguments),
     /// Runs one script again and writes down what happens.
     Replay(replay::Arguments),
+    /// Builds bugs into the broker, one at a time, and looks for them.
+    Zoo(zoo::Arguments),
+    /// Runs seeds and tells all that any checker finds, one line for each seed.
+    Hunt(hunt::Arguments),
     /// Measures how fast the simulated world is.
     Speed(speed::Arguments),
 }
@@ -30,6 +36,8 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Zoo(arguments) => zoo::zoo(&arguments),
+        Command::Hunt(arguments) => hunt::hunt(&arguments),
         Command::Speed(arguments) => speed::speed(&arguments),
     };
     done.unwrap_or_else(|what| {
