@@ -4,9 +4,9 @@ use crate::machine::{Boot, Machine};
 use grete_core::controller::Defaults;
 use grete_core::effect::Effects;
 use grete_core::event::Event;
-use grete_core::group::GroupSettings;
+use grete_core::group::{GroupSettings, GroupView};
 use grete_core::ids::{NodeId, ShardId};
-use grete_core::log::{LogConfig, LogStoreConfig};
+use grete_core::log::{LogConfig, LogEnds, LogStoreConfig, LogView};
 use grete_core::node::{Listener, ListenerRole, NodeConfig};
 use grete_core::shard::{Shard, ShardConfig};
 use grete_core::time::{Instant, Now};
@@ -31,6 +31,18 @@ impl Machine for Shard {
 
     fn check_invariants(&self) {
         Self::check_invariants(self);
+    }
+
+    fn log_ends(&self) -> Vec<LogEnds> {
+        Self::log_ends(self).collect()
+    }
+
+    fn logs(&self) -> Vec<LogView> {
+        Self::logs(self).collect()
+    }
+
+    fn groups(&self) -> Vec<GroupView> {
+        Self::groups(self).collect()
     }
 }
 

@@ -28,7 +28,8 @@
 //! power    power loss at every effect
 //! mutant   brokers that are wrong on purpose, for the checks to find
 //! zoo      bugs that are put into the broker, for the checkers to find
-//! trace    the story of a run, one line for each event
+//! trace    the story of a run: one line for each event, and facts that can be drawn
+//! edn      histories in the form that jepsen.tests.kafka reads
 //! ```
 
 pub mod actor;
@@ -40,6 +41,7 @@ mod digest;
 pub mod disk;
 pub mod draw;
 pub mod drive;
+pub mod edn;
 pub mod history;
 pub mod machine;
 pub mod minimise;

@@ -2,7 +2,9 @@
 
 use grete_core::effect::Effects;
 use grete_core::event::{Event, FoundFiles};
+use grete_core::group::GroupView;
 use grete_core::ids::ShardId;
+use grete_core::log::{LogEnds, LogView};
 use grete_core::rng::Seed;
 use grete_core::time::{Instant, Now};
 use std::collections::VecDeque;
@@ -25,6 +27,21 @@ pub trait Machine: Clone {
 
     /// Asserts the invariants of the whole state.
     fn check_invariants(&self);
+
+    /// The ends of its logs, for whoever looks at it. Nothing where it is no broker.
+    fn log_ends(&self) -> Vec<LogEnds> {
+        Vec::new()
+    }
+
+    /// Its logs, for whoever looks at it.
+    fn logs(&self) -> Vec<LogView> {
+        Vec::new()
+    }
+
+    /// The groups that it coordinates, for whoever looks at it.
+    fn groups(&self) -> Vec<GroupView> {
+        Vec::new()
+    }
 }
 
 /// What a machine boots from.

@@ -7,7 +7,9 @@
 use crate::machine::{Boot, Machine};
 use grete_core::effect::{Effect, Effects, IoOp};
 use grete_core::event::{Event, IoOutput};
+use grete_core::group::GroupView;
 use grete_core::ids::{IoId, ShardId};
+use grete_core::log::{LogEnds, LogView};
 use grete_core::node::NodeConfig;
 use grete_core::shard::Shard;
 use grete_core::time::{Instant, Now};
@@ -22,6 +24,20 @@ pub enum Bug {
     /// It writes its file of flushed ends before it syncs the records that the file speaks of. Answers wait for the sync.
     /// Only for a node with one shard.
     EarlyCheckpoint,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::EarlyAnswer, Self::EarlyCheckpoint];
+
+    /// Its name on a command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EarlyAnswer => "early-answer",
+            Self::EarlyCheckpoint => "early-checkpoint",
+        }
+    }
 }
 
 /// A shard of the core that has a bug.
@@ -77,6 +93,18 @@ impl Machine for Mutant {
 
     fn check_invariants(&self) {
         self.shard.check_invariants();
+    }
+
+    fn log_ends(&self) -> Vec<LogEnds> {
+        self.shard.log_ends().collect()
+    }
+
+    fn logs(&self) -> Vec<LogView> {
+        self.shard.logs().collect()
+    }
+
+    fn groups(&self) -> Vec<GroupView> {
+        self.shard.groups().collect()
     }
 }
 

@@ -60,6 +60,7 @@ pub mod subscription;
 pub mod sync;
 pub mod timers;
 pub mod topics;
+mod view;
 
 pub use answer::Answer;
 pub use coordinator::{GroupCoordinator, GroupOutput};
@@ -68,3 +69,4 @@ pub use replay::Recorded;
 pub use settings::GroupSettings;
 pub use state::Group;
 pub use topics::Topics;
+pub use view::GroupView;

@@ -53,6 +53,7 @@ mod store;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use append::Appending;
 pub use config::{CleanupPolicy, Durability, LogConfig, LogStoreConfig, TimestampType, TopicCompression};
@@ -64,3 +65,4 @@ pub use outcome::{
 pub(crate) use replace::{Replace, Replaced, SUFFIX as REPLACE_SUFFIX};
 pub use shutdown::CheckpointEntry;
 pub use store::{LogState, LogStore};
+pub use view::{LogEnds, LogView};

@@ -8,7 +8,7 @@ use crate::api::group::GroupCall;
 use crate::api::message::Reply;
 use crate::coordinator::{AppendToken, RequestContext, Ticket as LocalTicket};
 use crate::effect::Effects;
-use crate::group::{GroupCoordinator, GroupOutput, GroupSettings, Topics};
+use crate::group::{GroupCoordinator, GroupOutput, GroupSettings, GroupView, Topics};
 use crate::ids::{Offset, Ticket, TopicPartition};
 use crate::limits::GROUP_MEMBERS_SHARE_BYTES_MIN;
 use crate::log::{LogStore, ReadError, ReadTicket, Records};
@@ -213,6 +213,11 @@ impl Coordinators {
             self.ready.remove(&partition);
         }
         None
+    }
+
+    /// The groups of all coordinators that serve.
+    pub(crate) fn views(&self) -> impl Iterator<Item = GroupView> {
+        self.held.values().filter_map(|held| held.coordinator.views()).flatten()
     }
 
     /// Asserts the coordinators' invariants.

@@ -20,6 +20,7 @@ mod refusals;
 mod requests;
 mod snapshots;
 mod stop;
+mod view;
 mod work;
 
 pub use config::ShardConfig;

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 /// A kind of things.
 pub(super) struct Part {
+    /// What they are called.
+    pub(super) name: &'static str,
     /// How many a script has.
     pub(super) count: fn(&Script) -> usize,
     /// The script without some of them, by their numbers.
@@ -15,15 +17,23 @@ pub(super) struct Part {
 }
 
 /// The kinds, in the order in which they are tried.
-pub(super) const PARTS: [Part; 6] = [
-    Part { count: |script| acts(script, is_fault), without: |script, range| without_acts(script, is_fault, &range) },
-    Part { count: |script| script.clients.len(), without: without_clients },
+pub(super) const PARTS: [Part; 7] = [
+    Part { name: "clients", count: |script| script.clients.len(), without: without_clients },
     Part {
+        name: "faults",
+        count: |script| acts(script, is_fault),
+        without: |script, range| without_acts(script, is_fault, &range),
+    },
+    Part {
+        name: "operations",
         count: |script| acts(script, is_operation),
         without: |script, range| without_acts(script, is_operation, &range),
     },
-    Part { count: |script| script.topics.len(), without: without_topics },
+    Part { name: "topics", count: |script| script.topics.len(), without: without_topics },
+    // The first stays: it is what the run is read from at its end.
+    Part { name: "nodes", count: |script| script.nodes.len().saturating_sub(1), without: without_nodes },
     Part {
+        name: "keys of nodes",
         count: |script| script.nodes.iter().map(|node| node.properties.len()).sum(),
         without: |script, range| {
             let mut script = script.clone();
@@ -32,6 +42,7 @@ pub(super) const PARTS: [Part; 6] = [
         },
     },
     Part {
+        name: "keys of topics",
         count: |script| script.topics.iter().map(|topic| topic.configs.len()).sum(),
         without: |script, range| {
             let mut script = script.clone();
@@ -80,6 +91,31 @@ fn without_clients(script: &Script, range: Range<usize>) -> Script {
             Act::Fault(_) => return true,
         };
         moved(*client).map(|new| *client = new).is_some()
+    });
+    script
+}
+
+/// Nodes go with all that happens to them; those that stay have new numbers. The first is not counted.
+fn without_nodes(script: &Script, range: Range<usize>) -> Script {
+    let range = range.start + 1..range.end + 1;
+    let mut script = script.clone();
+    script.nodes.drain(range.clone());
+    script.acts.retain_mut(|(_, act)| {
+        let Act::Fault(fault) = act else { return true };
+        let node = match fault {
+            Fault::End { node, .. }
+            | Fault::EndAt { node, .. }
+            | Fault::Pause { node, .. }
+            | Fault::Disk { node, .. }
+            | Fault::Clock { node, .. }
+            | Fault::Drift { node, .. }
+            | Fault::Network { node, .. } => node,
+        };
+        let goes = range.contains(&node.0);
+        if node.0 >= range.end {
+            node.0 -= range.len();
+        }
+        !goes
     });
     script
 }

@@ -79,3 +79,33 @@ fn time_between_acts_goes_only_as_far_as_it_may() {
     assert_eq!(shortest.acts.len(), 2);
     assert!(gap(&shortest) && shortest.heal_at < WorldTime(10_000_000), "{shortest}");
 }
+
+#[test]
+fn what_was_tried_is_told_and_adds_up() {
+    let script = plan::script(6, Profile::Chaos);
+    let (mut runs, mut told) = (0, Vec::new());
+    let fails = |script: &Script| {
+        runs += 1;
+        script.acts.iter().any(|(_, act)| is_kill(act))
+    };
+    let seeds = (6..).map(|seed| plan::script(seed, Profile::Chaos));
+    let script = seeds.into_iter().find(|script| script.acts.iter().any(|(_, act)| is_kill(act))).unwrap_or(script);
+    let shortest = minimise_told(&script, fails, |tried| told.push(*tried));
+    assert_eq!(told.iter().map(|tried| tried.runs).sum::<usize>() + 1, runs);
+    assert!(told.iter().all(|tried| tried.kept <= tried.runs));
+    assert_eq!(told.last().map(|tried| tried.left), Some(Size::of(&shortest)));
+    assert_eq!((Size::of(&shortest).faults, Size::of(&shortest).operations), (1, 0));
+}
+
+#[test]
+fn nodes_that_stay_are_the_same_under_other_numbers() {
+    let text = "node n0 shards 1 dirs 1\nnode n1 shards 1 dirs 1\nnode n2 shards 3 dirs 1\n\
+                at 1s n1 kill restart-after 1s\nat 2s n2 kill restart-after 1s\n";
+    let script: Script = text.parse().expect("a script");
+    let shortest = minimise(&script, |script| {
+        let kills = |node: usize| move |(_, act): &(WorldTime, Act)| matches!(act, Act::Fault(Fault::End { node: of, .. }) if of.0 == node);
+        script.nodes.iter().position(|node| node.shards == 3).is_some_and(|node| script.acts.iter().any(kills(node)))
+    });
+    assert_eq!(shortest.nodes.len(), 2);
+    assert_eq!(shortest.acts.len(), 1);
+}

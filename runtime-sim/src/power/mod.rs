@@ -302,5 +302,5 @@ fn trace_of<M: Machine>(
 }
 
 fn last_lines<M: Machine>(world: &World<M>) -> Vec<String> {
-    world.trace().map(|trace| trace.tail(TRACE_LINES).to_vec()).unwrap_or_default()
+    world.trace().map(|trace| trace.tail(TRACE_LINES)).unwrap_or_default()
 }

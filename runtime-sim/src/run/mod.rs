@@ -12,10 +12,12 @@ mod guard;
 mod phases;
 mod properties;
 mod sound;
+mod watch;
 
 pub use counters::{Count, Counters, KINDS, Kind, kind_of, kind_of_act};
 pub use phases::PROGRESS;
 pub use properties::keys;
+pub use watch::Moment;
 
 use crate::actor::{Command, Input};
 use crate::checker::{AtRest, Checker, Seen, Violation};
@@ -30,8 +32,9 @@ use crate::world::{World, WorldProfile};
 use clients::Client;
 use faults::Faults;
 use grete_core::node::NodeConfig;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
+use watch::Watch;
 
 /// The checker that stands for the assertions of the broker's own code, and of the simulator's.
 pub const INVARIANT: &str = "invariant";
@@ -63,6 +66,8 @@ pub struct Run<M: Machine> {
     counters: Counters,
     /// Kept to be filled again.
     commands: Vec<Command>,
+    /// Where it is watched.
+    watch: Option<Watch>,
 }
 
 /// What came of a run.
@@ -129,12 +134,8 @@ impl<M: Machine> Run<M> {
             faults: Faults::default(),
             counters: Counters::default(),
             commands: Vec::new(),
+            watch: None,
         })
-    }
-
-    /// Writes down what happens from now on.
-    pub fn trace_on(&mut self) {
-        self.world.trace_on();
     }
 
     /// Goes on to the end and checks what came of it. A panic on the way is a violation of [`INVARIANT`].
@@ -172,6 +173,7 @@ impl<M: Machine> Run<M> {
     pub fn play_until(&mut self, at: WorldTime) -> Result<(), Violation> {
         if !std::mem::replace(&mut self.is_set_up, true) {
             self.set_up()?;
+            self.look();
         }
         let limit = at.min(self.script.heal_at);
         while self.advance(limit) {}
@@ -191,32 +193,6 @@ impl<M: Machine> Run<M> {
         &self.history
     }
 
-    /// What was written down of what happened, where it was asked for.
-    #[must_use]
-    pub fn trace_text(&self) -> String {
-        self.world.trace().map_or(String::new(), crate::trace::Trace::text)
-    }
-
-    /// What is there now, as text: nodes with their files, clients and what they wait for.
-    #[must_use]
-    pub fn state(&self) -> String {
-        let mut text = format!("{} us, {} effects\n", self.world.now().0, self.world.effects());
-        for (node, plan) in self.nodes().zip(&self.script.nodes) {
-            let _ = writeln!(text, "n{} {:?}", node.0, self.world.state(node));
-            for dir in 0..usize::from(plan.dirs) {
-                for found in self.world.disk(node, dir).list() {
-                    let length = found.length.map_or("directory".to_owned(), |length| length.to_string());
-                    let _ = writeln!(text, "n{}:{dir} {:<60} {length}", node.0, found.path);
-                }
-            }
-        }
-        for operation in self.history.operations().iter().filter(|operation| operation.ended.is_none()) {
-            let name = self.script.clients.get(operation.client.0).map_or("auditor", |plan| &plan.name);
-            let _ = writeln!(text, "{name} waits since {} us: {:?}", operation.began.0, operation.what);
-        }
-        text
-    }
-
     /// What is run.
     #[must_use]
     pub const fn script(&self) -> &Arc<Script> {
@@ -227,6 +203,7 @@ impl<M: Machine> Run<M> {
     fn act(&mut self) {
         let script = Arc::clone(&self.script);
         let Some((_, act)) = script.acts.get(self.cursor) else { return };
+        self.tell_act();
         self.cursor += 1;
         match act {
             Act::Client(client, act) => {
@@ -250,7 +227,9 @@ impl<M: Machine> Drive for Run<M> {
     }
 
     fn advance(&mut self, limit: WorldTime) -> bool {
-        self.go_on(limit)
+        let goes_on = self.go_on(limit);
+        self.look();
+        goes_on
     }
 }
 

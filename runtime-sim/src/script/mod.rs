@@ -23,6 +23,22 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// A duration in the words of a script: `2s`, `300ms`.
+///
+/// # Errors
+/// Says what was expected.
+pub fn duration(word: &str) -> Result<Duration, String> {
+    words::Words::of(word).duration()
+}
+
+/// A moment in the words of a script: `1.25s` after the beginning.
+///
+/// # Errors
+/// Says what was expected.
+pub fn moment(word: &str) -> Result<WorldTime, String> {
+    words::Words::of(word).time()
+}
+
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {

@@ -52,17 +52,23 @@ impl<M: Machine> World<M> {
 
     /// Tells a client that is told of things what its connection has brought.
     pub(super) fn hand_to_watcher(&mut self, connection: ConnectionId) {
-        let Self { connections, happenings, .. } = self;
+        let Self { connections, happenings, trace, now, .. } = self;
         let Some(stream) = connections.get_mut(&connection).filter(|stream| stream.watched) else { return };
         if !stream.client_reads {
             return;
         }
         while let Some(frame) = stream.take_frame() {
             stream.answered += 1;
+            if let Some(trace) = trace {
+                trace.response(*now, stream.node, connection, &frame);
+            }
             happenings.push_back(Happening::Frame(connection, frame));
         }
         if stream.client_closed {
             stream.watched = false;
+            if let Some(trace) = trace {
+                trace.connection(*now, connection, '>', "lost");
+            }
             happenings.push_back(Happening::Lost(connection));
         }
     }

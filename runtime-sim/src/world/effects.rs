@@ -6,7 +6,7 @@ use crate::disk::{OpKind, Ticket, Told};
 use crate::draw::Stream;
 use crate::machine::Machine;
 use crate::node::{Ended, NodeIndex, NodeState};
-use crate::trace::tell_effect;
+use crate::trace::{Fact, Place, tell_effect};
 use grete_core::effect::{Effect, IoOp, Job, ShardMessage};
 use grete_core::event::{Event, IoError, IoErrorKind};
 use grete_core::ids::{IoId, JobId, ShardId};
@@ -24,7 +24,8 @@ impl<M: Machine> World<M> {
         digest.effect(&effect);
         self.hash = digest.finish();
         if let Some(trace) = &mut self.trace {
-            trace.line(self.now, &format!("n{node}/s{shard}"), '<', &tell_effect(&effect));
+            let fact = trace.of_effect(node, &effect);
+            trace.push(self.now, Place::Shard(NodeIndex(node), shard.0), '<', tell_effect(&effect), fact);
         }
         match effect {
             Effect::Send { connection, parts } => self.node_sends(connection, shard, &parts),
@@ -95,7 +96,8 @@ impl<M: Machine> World<M> {
         let Some(ran) = self.nodes[node].disks[dir].run(ticket) else { return };
         if let Some(trace) = &mut self.trace {
             let result = ran.result.as_ref().err().map_or(String::new(), |error| format!(": {}", error.message));
-            trace.line(self.now, &format!("n{node}/s{}", ran.shard), '=', &format!("{}{result}", Told(&ran.op)));
+            let place = Place::Shard(NodeIndex(node), ran.shard.0);
+            trace.push(self.now, place, '=', format!("{}{result}", Told(&ran.op)), Fact::Nothing);
         }
         self.start(node, dir, ran.ready);
         self.deliver(node, incarnation, ran.shard, Event::Io { io: ran.io, result: ran.result });

@@ -43,6 +43,10 @@ pub const fn client_of(connection: ConnectionId) -> Option<ClientIndex> {
     }
 }
 
+fn clients(client: Option<ClientIndex>) -> String {
+    client.map_or_else(|| "all clients".to_owned(), |client| format!("client {}", client.0))
+}
+
 impl Interference {
     fn is_about(&self, connection: ConnectionId, node: usize) -> bool {
         self.node == node && (self.client.is_none() || client_of(connection) == self.client)
@@ -67,7 +71,6 @@ impl<M: Machine> World<M> {
         node: NodeIndex,
         what: NetworkFault,
     ) -> InterferenceId {
-        self.tell(&format!("{what:?} between {client:?} and n{}", node.0));
         self.interferences_begun += 1;
         let id = InterferenceId(self.interferences_begun);
         self.interferences.push(Interference { id, client, node: node.0, what, struck: 0 });
@@ -84,7 +87,7 @@ impl<M: Machine> World<M> {
         let Some(at) = self.interferences.iter().position(|interference| interference.id == id) else { return 0 };
         let ended = self.interferences.remove(at);
         let node = NodeIndex(ended.node);
-        self.tell(&format!("{:?} between {:?} and n{} ends", ended.what, ended.client, node.0));
+        self.tell(&format!("network  {:?} between {} and n{} ends", ended.what, clients(ended.client), node.0));
         for connection in self.connections_between(ended.client, node) {
             match ended.what {
                 NetworkFault::NotReading if !self.is_not_reading(connection, node.0) => {
@@ -99,7 +102,6 @@ impl<M: Machine> World<M> {
     /// Breaks the connections between a client, or all of them, and a node; says how many of them had a request without a
     /// response.
     pub fn reset_all(&mut self, client: Option<ClientIndex>, node: NodeIndex) -> usize {
-        self.tell(&format!("connections between {client:?} and n{} are reset", node.0));
         let owing = self.owing(client, node);
         for connection in self.connections_between(client, node) {
             self.reset(connection);

@@ -24,7 +24,7 @@ impl<M: Machine> World<M> {
         let seed = Seed(self.seed.draw(Stream::Boot, &cause).0);
         // A monotonic clock starts anywhere.
         let monotonic = self.seed.draw(Stream::Clock, &cause).below(1 << 40);
-        self.tell(&format!("n{index} starts, incarnation {incarnation}"));
+        self.tell(&format!("starts   n{index}, incarnation {incarnation}"));
         let booted = self.nodes[index].boot(seed, self.now, monotonic);
         for (shard, effects) in booted {
             self.collect(index, incarnation, shard, effects);
@@ -65,7 +65,7 @@ impl<M: Machine> World<M> {
         if !self.nodes[index].is_up() || self.nodes[index].state == NodeState::Stopping {
             return;
         }
-        self.tell(&format!("n{index} is to stop"));
+        self.tell(&format!("stops    n{index}"));
         self.nodes[index].state = NodeState::Stopping;
         let incarnation = self.nodes[index].incarnation;
         for shard in (0..self.nodes[index].shards.len() as u16).map(ShardId) {
@@ -81,7 +81,7 @@ impl<M: Machine> World<M> {
 
     /// Keeps the process from running for a while, as a paused virtual machine; its disks and connections go on.
     pub fn pause(&mut self, node: NodeIndex, time: Duration) {
-        self.tell(&format!("n{} is paused for {time:?}", node.0));
+        self.tell(&format!("pauses   n{} for {time:?}", node.0));
         self.nodes[node.0].paused_until = self.now.after(time);
     }
 
@@ -99,7 +99,7 @@ impl<M: Machine> World<M> {
 
     /// Lets the monotonic clock of a node gain so many millionths from now on.
     pub fn set_drift(&mut self, node: NodeIndex, per_million: i32) {
-        self.tell(&format!("n{} gains {per_million} millionths", node.0));
+        self.tell(&format!("drifts   n{} by {per_million} millionths", node.0));
         let now = self.now;
         self.nodes[node.0].clock.set_drift(now, per_million);
         self.wake_all(node.0);
@@ -149,7 +149,7 @@ impl<M: Machine> World<M> {
 
     /// The process of a node is gone.
     pub(super) fn end_node(&mut self, node: usize, how: Ended) {
-        self.tell(&format!("n{node} ends: {how:?}"));
+        self.tell(&format!("ends     n{node}: {how:?}"));
         self.nodes[node].end(how);
         self.pending.retain(|pending| pending.node != node);
         self.agenda.retain(|_, occurrence| match occurrence {

@@ -21,7 +21,7 @@ use crate::draw::{Stream, WorldSeed};
 use crate::machine::Machine;
 use crate::net::{Connection, NetworkProfile};
 use crate::node::{Ended, Node, NodeIndex, NodeState};
-use crate::trace::{Trace, tell_event};
+use crate::trace::{Fact, Place, Trace, tell_event};
 use grete_core::effect::{Effect, Effects, Notice};
 use grete_core::event::Event;
 use grete_core::ids::{ConnectionId, ShardId};
@@ -256,6 +256,15 @@ impl<M: Machine> World<M> {
         self.trace.as_ref()
     }
 
+    pub(crate) const fn trace_mut(&mut self) -> Option<&mut Trace> {
+        self.trace.as_mut()
+    }
+
+    /// The machines that run on a node, in the order of its shards.
+    pub fn machines(&self, node: NodeIndex) -> impl Iterator<Item = &M> {
+        self.nodes[node.0].shards.iter().map(|slot| &slot.machine)
+    }
+
     /// Asserts the invariants of all shards that run.
     pub fn check_invariants(&self) {
         self.nodes.iter().flat_map(|node| &node.shards).for_each(|slot| slot.machine.check_invariants());
@@ -392,14 +401,15 @@ impl<M: Machine> World<M> {
         self.hash = digest.finish();
         if let Some(trace) = &mut self.trace {
             for event in events {
-                trace.line(self.now, &format!("n{node}/s{shard}"), '>', &tell_event(event));
+                let place = Place::Shard(NodeIndex(node), shard.0);
+                trace.push(self.now, place, '>', tell_event(event), Trace::of_event(node, event));
             }
         }
     }
 
     fn tell(&mut self, what: &str) {
         if let Some(trace) = &mut self.trace {
-            trace.line(self.now, "w", '!', what);
+            trace.push(self.now, Place::World, '!', what.to_owned(), Fact::Nothing);
         }
     }
 }

@@ -91,6 +91,9 @@ impl<M: Machine> World<M> {
             return;
         }
         stream.asked += 1;
+        if let Some(trace) = &mut self.trace {
+            trace.request(self.now, stream.node, connection, &bytes);
+        }
         let cause = [connection.0, TO_NODE, stream.to_node.pieces];
         for piece in self.split(bytes, &cause) {
             self.push_to_node(connection, Chunk::Bytes(piece));
@@ -134,7 +137,12 @@ impl<M: Machine> World<M> {
 
     /// Takes a whole response, without its length field, out of what the client has received.
     pub fn take_frame(&mut self, connection: ConnectionId) -> Option<Bytes> {
-        self.connections.get_mut(&connection).filter(|stream| stream.client_reads)?.take_frame()
+        let stream = self.connections.get_mut(&connection).filter(|stream| stream.client_reads)?;
+        let frame = stream.take_frame()?;
+        if let Some(trace) = &mut self.trace {
+            trace.response(self.now, stream.node, connection, &frame);
+        }
+        Some(frame)
     }
 
     /// Whether the client knows that the connection is gone.

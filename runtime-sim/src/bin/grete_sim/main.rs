@@ -1,6 +1,8 @@
 //! `grete-sim`: runs of the broker in a simulated world, from scripts and from seeds.
 
 mod hunt;
+mod minimise;
+mod output;
 mod replay;
 mod run;
 mod source;
@@ -28,20 +30,19 @@ enum Command {
     Zoo(zoo::Arguments),
     /// Runs seeds and tells all that any checker finds, one line for each seed.
     Hunt(hunt::Arguments),
+    /// Leaves out of a script that fails all that it does not need to fail.
+    Minimise(minimise::Arguments),
     /// Measures how fast the simulated world is.
     Speed(speed::Arguments),
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    output::exit(match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
-        Command::Zoo(arguments) => zoo::zoo(&arguments),
-        Command::Hunt(arguments) => hunt::hunt(&arguments),
-        Command::Speed(arguments) => speed::speed(&arguments),
-    };
-    done.unwrap_or_else(|what| {
-        eprintln!("{what}");
-        ExitCode::from(2)
+        Command::Zoo(arguments) => zoo::zoo(&arguments).map_err(output::Stopped::from),
+        Command::Hunt(arguments) => hunt::hunt(&arguments).map_err(output::Stopped::from),
+        Command::Minimise(arguments) => minimise::minimise(&arguments),
+        Command::Speed(arguments) => speed::speed(&arguments).map_err(output::Stopped::from),
     })
 }

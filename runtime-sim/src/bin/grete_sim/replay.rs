@@ -1,83 +1,131 @@
 //! `grete-sim replay`: one script again, with what happens written down.
 
-use crate::source;
-use core::time::Duration;
-use grete_core::shard::Shard;
+use crate::output::Done;
+use crate::source::{self, Choice, Task};
+use grete_sim::checker::{Checker, Violation};
 use grete_sim::clock::WorldTime;
-use grete_sim::history::Operation;
-use grete_sim::plan::Profile;
-use grete_sim::run::Run;
-use grete_sim::script::Script;
-use std::path::Path;
+use grete_sim::edn;
+use grete_sim::history::ClientIndex;
+use grete_sim::machine::Machine;
+use grete_sim::node::NodeIndex;
+use grete_sim::run::{Moment, Run};
+use grete_sim::script::{self, Script};
+use grete_sim::trace::{LEGEND, Place, tell_id, tell_outcome, tell_what};
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The script: a file, or a seed.
     script: String,
-    /// What goes wrong, where it is a seed.
-    #[arg(long, default_value = "chaos", value_parser = source::profile)]
-    profile: Profile,
-    /// Ends at this moment, in microseconds.
-    #[arg(long)]
-    until: Option<u64>,
-    /// Shows what is there at this moment, in microseconds, and nothing else.
-    #[arg(long, conflicts_with = "until")]
-    at: Option<u64>,
+    #[command(flatten)]
+    choice: Choice,
+    /// Ends at this moment: 1.25s.
+    #[arg(long, value_name = "TIME", value_parser = script::moment)]
+    until: Option<WorldTime>,
+    /// Shows what is there right after this event, by its number in the replay, or at this moment: 1.25s.
+    #[arg(long, value_name = "EVENT|TIME", value_parser = moment, conflicts_with = "until")]
+    at: Option<Moment>,
+    /// Shows only what happens to this node (n0) or client; may be given several times.
+    #[arg(long, value_name = "NODE|CLIENT")]
+    only: Vec<String>,
+    /// Writes the history of the clients in the form that jepsen.tests.kafka reads.
+    #[arg(long, value_name = "FILE")]
+    edn: Option<PathBuf>,
     /// Writes the script and nothing else.
-    #[arg(long, conflicts_with_all = ["until", "at"])]
+    #[arg(long, conflicts_with_all = ["until", "at", "only", "edn"])]
     only_script: bool,
 }
 
-pub(crate) fn replay(arguments: &Arguments) -> Result<ExitCode, String> {
-    let script = match arguments.script.parse::<u64>() {
-        Ok(seed) => source::of_seed(seed, arguments.profile),
-        Err(_) => source::of_file(Path::new(&arguments.script))?,
-    };
+fn moment(word: &str) -> Result<Moment, String> {
+    word.parse().map(Moment::Event).or_else(|_| script::moment(word).map(Moment::Time))
+}
+
+pub(crate) fn replay(arguments: &Arguments) -> Done {
+    let script = arguments.choice.of_name(&arguments.script)?;
     if arguments.only_script {
-        print!("{script}");
+        write!(io::stdout().lock(), "{script}")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut run = Run::<Shard>::new(&script, |config| config).map_err(|error| error.to_string())?;
-    if let Some(at) = arguments.at {
-        run.play_until(WorldTime(at)).map_err(|violation| source::tell(&violation))?;
-        print!("{}", run.state());
-        return Ok(ExitCode::SUCCESS);
-    }
-    run.trace_on();
-    if let Some(until) = arguments.until {
-        let played = run.play_until(WorldTime(until));
-        tell(&run, &script);
-        played.map_err(|violation| source::tell(&violation))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let finished = run.finish(source::CHECKERS);
-    tell(&finished.run, &script);
-    println!("# hash {:016x}", finished.outcome.hash);
-    match &finished.outcome.verdict {
-        None => Ok(ExitCode::SUCCESS),
-        Some(violation) => {
-            println!("# {}", source::tell(violation));
-            for id in &violation.operations {
-                println!("# {}", operation(&script, &finished.run.history().operations()[id.0]));
-            }
-            Ok(ExitCode::FAILURE)
+    let only = arguments.only.iter().map(|name| place(&script, name)).collect::<Result<Vec<Place>, String>>()?;
+    arguments.choice.task(&script, Replay { arguments, only })?
+}
+
+fn place(script: &Arc<Script>, name: &str) -> Result<Place, String> {
+    let client = script.clients.iter().position(|plan| &*plan.name == name);
+    let node = name.strip_prefix('n').and_then(|number| number.parse().ok()).filter(|node| *node < script.nodes.len());
+    let place = client.map(|client| Place::Client(ClientIndex(client))).or(node.map(NodeIndex).map(Place::Node));
+    place.ok_or_else(|| format!("the script has no node and no client {name}"))
+}
+
+struct Replay<'a> {
+    arguments: &'a Arguments,
+    only: Vec<Place>,
+}
+
+impl Task for Replay<'_> {
+    type Result = Done;
+
+    fn with<M: Machine>(self, mut run: Run<M>, checkers: &[Checker]) -> Done {
+        let arguments = self.arguments;
+        let mut out = BufWriter::new(io::stdout().lock());
+        match arguments.at {
+            Some(moment) => run.trace_until(moment),
+            None => run.trace_on(),
         }
+        let finished = run.finish(checkers);
+        let run = &finished.run;
+        if let Some(path) = &arguments.edn {
+            fs::write(path, edn::history(run.history()))?;
+        }
+        if arguments.at.is_some() {
+            let state = run.state_then().map_or_else(|| run.state(), ToOwned::to_owned);
+            out.write_all(state.as_bytes())?;
+            out.flush()?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        self.tell(&mut out, run)?;
+        if arguments.until.is_some() {
+            out.flush()?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        writeln!(out, "# hash {:016x}", finished.outcome.hash)?;
+        if let Some(violation) = &finished.outcome.verdict {
+            accuse(&mut out, run, violation)?;
+        }
+        out.flush()?;
+        Ok(if finished.outcome.verdict.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
-fn tell(run: &Run<Shard>, script: &Script) {
-    print!("{}", run.trace_text());
-    println!("# operations");
-    for of in run.history().operations() {
-        println!("{}", operation(script, of));
+impl Replay<'_> {
+    fn tell<M: Machine>(&self, out: &mut impl Write, run: &Run<M>) -> io::Result<()> {
+        out.write_all(LEGEND.as_bytes())?;
+        let name = |client| run.client_name(client);
+        let entries = run.trace().map_or(&[][..], |trace| trace.entries()).iter().enumerate();
+        let until = self.arguments.until.unwrap_or(WorldTime(u64::MAX));
+        entries
+            .take_while(|(_, entry)| entry.at <= until)
+            .filter(|(_, entry)| self.only.is_empty() || self.only.iter().any(|place| entry.is_about(*place)))
+            .try_for_each(|(number, entry)| writeln!(out, "{}", entry.line(number, &name)))
     }
 }
 
-fn operation(script: &Script, operation: &Operation) -> String {
-    let name = script.clients.get(operation.client.0).map_or("auditor", |plan| &plan.name);
-    let took = operation
-        .ended
-        .map_or(String::from("open"), |ended| format!("{:?}", Duration::from_micros(ended.0 - operation.began.0)));
-    format!("{:>12} {name:<8} {:?} -> {:?} ({took})", operation.began.0, operation.what, operation.outcome)
+fn accuse<M: Machine>(out: &mut impl Write, run: &Run<M>, violation: &Violation) -> io::Result<()> {
+    let name = |client| run.client_name(client);
+    writeln!(out, "# {}", source::tell(violation))?;
+    if let Some(promise) = source::promise(violation.checker) {
+        writeln!(out, "#   expected: {promise}")?;
+    }
+    for id in &violation.operations {
+        let operation = &run.history().operations()[id.0];
+        let (what, outcome) = (tell_what(&operation.what, &name), tell_outcome(&operation.outcome, &name));
+        let began = operation.began.0;
+        let (seconds, micros, client) = (began / 1_000_000, began % 1_000_000, name(operation.client));
+        writeln!(out, "#   {} at {seconds}.{micros:06} s {client} {what} -> {outcome}", tell_id(*id))?;
+    }
+    Ok(())
 }

@@ -1,49 +1,9 @@
-//! The story of a run as text: one line for each thing that happened, aligned, with a legend.
-//!
-//! A run that is looked at is run again with its trace on; a run that only counts pays nothing for it.
+//! Events and effects in words.
 
-use crate::clock::WorldTime;
 use crate::disk::Told;
 use grete_core::effect::Effect;
 use grete_core::event::{Event, IoOutput};
 use std::fmt::Write as _;
-
-/// What the columns of a trace mean.
-pub const LEGEND: &str = "\
-# time    microseconds since the beginning of the run
-# where   n = node, s = shard, w = the world itself
-# dir     > an event goes into a step, < an effect comes out of it, = a file operation has run, ! the world acts
-# what    the event, effect, operation or act";
-
-/// The lines of a trace.
-#[derive(Clone, Debug, Default)]
-pub struct Trace {
-    lines: Vec<String>,
-}
-
-impl Trace {
-    /// The whole text, with its legend.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let mut text = String::from(LEGEND);
-        for line in &self.lines {
-            text.push('\n');
-            text.push_str(line);
-        }
-        text.push('\n');
-        text
-    }
-
-    /// The last `count` lines.
-    #[must_use]
-    pub fn tail(&self, count: usize) -> &[String] {
-        &self.lines[self.lines.len().saturating_sub(count)..]
-    }
-
-    pub(crate) fn line(&mut self, at: WorldTime, place: &str, sign: char, what: &str) {
-        self.lines.push(format!("{:>12} {place:<6} {sign} {what}", at.0));
-    }
-}
 
 pub(crate) fn tell_event(event: &Event) -> String {
     match event {
@@ -89,7 +49,7 @@ pub(crate) fn tell_effect(effect: &Effect) -> String {
         Effect::Pause { connection } => format!("pause    c{connection}"),
         Effect::Resume { connection } => format!("resume   c{connection}"),
         Effect::Io { io, op } => format!("io       {:?} {}: {}", io.owner, io.number, Told(op)),
-        Effect::Job { job, work } => format!("job      {job}: {work:?}"),
+        Effect::Job { job, .. } => format!("job      {job}"),
         Effect::ToShard { to, message } => format!("to       s{to} {message:?}"),
         Effect::Notice(notice) => format!("notice   {:?}: {}", notice.level, notice.text),
         Effect::Ready => "ready".to_owned(),
