@@ -1,6 +1,7 @@
 //! Numbers and names with a meaning, each a type of its own.
 
 use alloc::sync::Arc;
+use core::cmp::Ordering;
 use core::fmt;
 
 macro_rules! number {
@@ -107,8 +108,21 @@ pub enum IoOwner {
 }
 
 /// The id that distinguishes a topic from others that had its name before or after it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct TopicId(pub [u8; 16]);
+
+impl Ord for TopicId {
+    /// In the order of the bytes, compared as one number: maps by partition are what a shard looks most into.
+    fn cmp(&self, other: &Self) -> Ordering {
+        u128::from_be_bytes(self.0).cmp(&u128::from_be_bytes(other.0))
+    }
+}
+
+impl PartialOrd for TopicId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl TopicId {
     /// Not an id: what a request without one carries.

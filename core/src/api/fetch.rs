@@ -260,8 +260,8 @@ impl Gather {
     }
 
     fn read(&mut self, front: &mut Front<'_>) -> Result<Next, Refusal> {
-        let mut scatter = Scatter::new();
-        let mut asked = ByShard::new();
+        let mut scatter = Scatter::with_capacity(self.wanted.len());
+        let mut asked = ByShard::of(self.wanted.len());
         // As in Kafka: a response's limit below zero fails whatever is read first, and is zero for the rest.
         let mut limit_is_negative = self.limit_is_negative;
         for (_, wanted, resolved) in &self.wanted {
@@ -325,7 +325,7 @@ impl Gather {
     }
 
     fn watch(&mut self, front: &mut Front<'_>, results: &[ReadResult]) -> Next {
-        let mut asked = ByShard::new();
+        let mut asked = ByShard::of(results.len());
         for ((_, _, resolved), result) in self.wanted.iter().zip(results) {
             if let Ok(partition) = resolved {
                 let end = if self.read_committed { result.last_stable_offset } else { result.high_watermark };

@@ -39,7 +39,7 @@ impl<R> PerPartition<R> {
         // It may wait, and holds no frame while it does.
         let request = request.without_frame();
         let mut dealt = Self { request, topics: Vec::with_capacity(topics.len()), results: Scatter::new() };
-        let mut by_shard = ByShard::new();
+        let mut by_shard = ByShard::of(topics.iter().map(|(_, partitions)| partitions.len()).sum());
         for (name, partitions) in topics {
             let mut indexes = Vec::with_capacity(partitions.len());
             for (index, asked) in partitions {

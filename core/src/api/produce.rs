@@ -56,7 +56,7 @@ pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Result<(super::G
     let whole = refuse_whole(&body);
     // Kafka's own tools may write to the topics that brokers keep their state in.
     let is_admin = request.client_id.as_deref() == Some("__admin_client");
-    let mut asked = ByShard::new();
+    let mut asked = ByShard::of(body.topic_data.iter().map(|topic| topic.partition_data.len()).sum());
     for (topic, data) in last_of_each(&body) {
         let resolved = resolve(front, request.version, topic);
         let mut partitions = Vec::with_capacity(data.len());

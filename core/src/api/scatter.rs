@@ -23,7 +23,12 @@ struct Part {
 impl<R> Scatter<R> {
     /// A list without items.
     pub(crate) fn new() -> Self {
-        Self { results: Vec::new(), parts: BTreeMap::new(), told: false }
+        Self::with_capacity(0)
+    }
+
+    /// A list without items that will have so many.
+    pub(crate) fn with_capacity(items: usize) -> Self {
+        Self { results: Vec::with_capacity(items), parts: BTreeMap::new(), told: false }
     }
 
     /// Adds an item that has its result already.
@@ -79,36 +84,46 @@ impl<R> Scatter<R> {
     }
 }
 
-/// Items sorted by the shard that is to be asked for them, each with its place in the whole list.
+/// The items of a shard that room is made for before they are there, at most.
+const ROOM_AT_ONCE: usize = 64;
+
+/// What a shard is asked for: items, and the place of each in the whole list.
+type Share<T> = (ShardId, (Vec<usize>, Vec<T>));
+
+/// Items sorted by the shard that is to be asked for them, each with its place in the whole list. There are few shards.
 #[derive(Clone, Debug)]
-pub(crate) struct ByShard<T>(BTreeMap<ShardId, (Vec<usize>, Vec<T>)>);
+pub(crate) struct ByShard<T> {
+    shards: Vec<Share<T>>,
+    /// How many items room is made for at once.
+    items: usize,
+}
 
 impl<T> ByShard<T> {
-    /// No items.
-    pub(crate) fn new() -> Self {
-        Self(BTreeMap::new())
+    /// No items yet, of this many.
+    pub(crate) const fn of(items: usize) -> Self {
+        let items = if items < ROOM_AT_ONCE { items } else { ROOM_AT_ONCE };
+        Self { shards: Vec::new(), items }
     }
 
     /// Adds an item for `shard`.
     pub(crate) fn push(&mut self, shard: ShardId, place: usize, item: T) {
-        let (places, items) = self.0.entry(shard).or_default();
+        let Self { shards, items } = self;
+        let at = shards.binary_search_by_key(&shard, |(of, _)| *of).unwrap_or_else(|at| {
+            shards.insert(at, (shard, (Vec::with_capacity(*items), Vec::with_capacity(*items))));
+            at
+        });
+        let (_, (places, items)) = &mut shards[at];
         places.push(place);
         items.push(item);
     }
 }
 
 impl<T> IntoIterator for ByShard<T> {
-    type Item = (ShardId, (Vec<usize>, Vec<T>));
-    type IntoIter = alloc::collections::btree_map::IntoIter<ShardId, (Vec<usize>, Vec<T>)>;
+    type Item = Share<T>;
+    type IntoIter = alloc::vec::IntoIter<Share<T>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-impl<T> Default for ByShard<T> {
-    fn default() -> Self {
-        Self::new()
+        self.shards.into_iter()
     }
 }
 
@@ -145,7 +160,7 @@ mod tests {
     #[test]
     fn results_come_back_in_the_order_of_the_items() {
         let mut scatter = Scatter::new();
-        let mut by_shard = ByShard::new();
+        let mut by_shard = ByShard::of(3);
         for (item, shard) in [(10, 1), (11, 0), (12, 1)] {
             by_shard.push(ShardId(shard), scatter.push_open(), item);
         }

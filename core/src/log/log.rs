@@ -8,7 +8,7 @@ use super::outcome::Unavailable;
 use super::producer::ProducerState;
 use super::segment::Segment;
 use super::tail::LogTail;
-use crate::ids::{FilePosition, LogDirIndex, Offset, Timestamp, TopicPartition};
+use crate::ids::{FileName, FilePosition, LogDirIndex, Offset, Timestamp, TopicPartition};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -55,6 +55,8 @@ pub(super) struct Log {
     pub(super) other_files: Vec<Arc<str>>,
     /// Whether leader epochs have ever been written.
     pub(super) epochs_written: bool,
+    /// The name of the segment file that was written or synced last, by its base offset: most often the next one's, too.
+    last_file: Option<(Offset, FileName)>,
 }
 
 /// Whether a log can be used.
@@ -164,6 +166,7 @@ impl Log {
             leaving: Vec::new(),
             other_files: Vec::new(),
             epochs_written: false,
+            last_file: None,
         }
     }
 
@@ -204,6 +207,20 @@ impl Log {
     /// The bytes of all segments.
     pub(super) fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// The name of a file of one of its segments.
+    pub(super) fn file_name(&mut self, base: Offset, kind: SegmentFile) -> FileName {
+        match &self.last_file {
+            Some((of, file)) if kind == SegmentFile::Log && *of == base => file.clone(),
+            Some(_) | None => {
+                let file = super::names::file(self.dir, &self.home, base, kind);
+                if kind == SegmentFile::Log {
+                    self.last_file = Some((base, file.clone()));
+                }
+                file
+            }
+        }
     }
 
     /// Notes that a file has a write that the next round has to sync.

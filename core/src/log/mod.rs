@@ -62,6 +62,7 @@ pub use outcome::{
     AppendError, AppendInfo, AppendOrigin, LogEvent, LookupOutcome, PartitionSize, ProducerDescription, ReadError,
     ReadOutcome, ReadRequest, ReadTicket, Records, StoredBatch, TimestampOffset, TimestampQuery, Unavailable,
 };
+pub use queries::LogBounds;
 pub(crate) use replace::{Replace, Replaced, SUFFIX as REPLACE_SUFFIX};
 pub use shutdown::CheckpointEntry;
 pub use store::{LogState, LogStore};

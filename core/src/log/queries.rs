@@ -6,6 +6,19 @@ use super::store::LogStore;
 use crate::ids::{LeaderEpoch, LogDirIndex, Offset, ProducerId, TopicPartition};
 use alloc::vec::Vec;
 
+/// Between which offsets a log is read. Ends are exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogBounds {
+    /// The first offset.
+    pub log_start: Offset,
+    /// The end that counts for acknowledgements.
+    pub durable_end: Offset,
+    /// The offset that the next record will get.
+    pub log_end: Offset,
+    /// The first offset of the oldest transaction that is open. `None` where none is.
+    pub first_unstable: Option<Offset>,
+}
+
 impl LogStore {
     /// The end that counts for acknowledgements.
     ///
@@ -23,6 +36,16 @@ impl LogStore {
     /// The first offset.
     pub fn log_start(&self, partition: TopicPartition) -> Result<Offset, Unavailable> {
         self.usable_log(partition).map(|log| log.log_start)
+    }
+
+    /// The offsets between which a log is read, all by one look-up: reads ask for them again and again.
+    pub fn bounds(&self, partition: TopicPartition) -> Result<LogBounds, Unavailable> {
+        self.usable_log(partition).map(|log| LogBounds {
+            log_start: log.log_start,
+            durable_end: log.durable_end,
+            log_end: log.log_end,
+            first_unstable: log.producers.first_unstable_offset(),
+        })
     }
 
     /// Where an epoch ends in a log whose leader has the epoch `current` (KIP-101): the greatest epoch that is not above the

@@ -219,7 +219,7 @@ impl Out<'_> {
     /// Writes what is pending of a log whose directory is there, and the index entries that have waited long enough.
     fn write(&mut self, log: &mut Log, round: RoundNumber) {
         for pending in core::mem::take(&mut log.disk.pending) {
-            let file = names::file(log.dir, &log.home, pending.base, SegmentFile::Log);
+            let file = log.file_name(pending.base, SegmentFile::Log);
             let at = log.segment_with_base(pending.base).expect("batches are pending for a segment that is there");
             if !core::mem::replace(&mut log.segments[at].created, true) {
                 self.create(log, round, file.clone());
@@ -303,7 +303,7 @@ impl Out<'_> {
     /// Syncs what a log has written and named since it was covered last.
     fn sync(&mut self, log: &mut Log, round: RoundNumber) {
         for (base, kind) in core::mem::take(&mut log.disk.unsynced) {
-            let file = names::file(log.dir, &log.home, base, kind);
+            let file = log.file_name(base, kind);
             self.ask(round, Purpose::Step, IoOp::Sync { file });
         }
         if core::mem::take(&mut log.disk.metadata_unsynced) {

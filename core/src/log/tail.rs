@@ -17,6 +17,8 @@ const OVERHEAD_BYTES: usize = 192;
 #[derive(Clone, Debug, Default)]
 pub(super) struct LogTail {
     batches: VecDeque<TailBatch>,
+    /// The sum of their charges.
+    charge: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -48,9 +50,9 @@ impl LogTail {
         }
     }
 
-    /// The sum of the charges.
-    pub(super) fn charge(&self) -> usize {
-        self.batches.iter().map(|kept| kept.charge).sum()
+    /// The sum of the charges of its batches.
+    pub(super) const fn charge(&self) -> usize {
+        self.charge
     }
 }
 
@@ -88,6 +90,7 @@ impl TailBudget {
             charge = charge.max(backing_bytes + OVERHEAD_BYTES);
         }
         self.held += charge;
+        tail.charge += charge;
         let number = self.next;
         self.next += 1;
         self.order.insert(number, partition);
@@ -104,6 +107,8 @@ impl TailBudget {
     pub(super) fn evict(&mut self, tail: &mut LogTail) {
         if let Some(gone) = tail.batches.pop_front() {
             self.held -= gone.charge;
+            tail.charge -= gone.charge;
+            assert!(!tail.batches.is_empty() || tail.charge == 0, "what is not kept is not charged");
             self.order.remove(&gone.number);
         }
     }

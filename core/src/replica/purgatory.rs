@@ -5,7 +5,7 @@
 //! 2. A watch stands with its ticket and with each of its partitions, or with neither.
 
 use super::AppendResult;
-use crate::ids::{Offset, Ticket, TopicPartition};
+use crate::ids::{ConnectionId, Offset, ShardId, Ticket, TopicPartition};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
@@ -71,21 +71,21 @@ impl Acknowledgements {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watches {
     by_ticket: BTreeMap<Ticket, Vec<TopicPartition>>,
-    by_partition: BTreeMap<TopicPartition, BTreeSet<Ticket>>,
+    by_partition: BTreeSet<(TopicPartition, Ticket)>,
 }
 
 impl Watches {
     /// A reader waits for any of `partitions`.
     pub(crate) fn add(&mut self, ticket: Ticket, partitions: Vec<TopicPartition>) {
         for partition in &partitions {
-            self.by_partition.entry(*partition).or_default().insert(ticket);
+            self.by_partition.insert((*partition, ticket));
         }
         self.by_ticket.insert(ticket, partitions);
     }
 
     /// Takes the readers that wait for a partition, with all that they wait for.
     pub(crate) fn wake(&mut self, partition: TopicPartition) -> Vec<Ticket> {
-        let woken: Vec<Ticket> = self.by_partition.get(&partition).into_iter().flatten().copied().collect();
+        let woken: Vec<Ticket> = self.of(partition).collect();
         woken.iter().for_each(|ticket| self.cancel(*ticket));
         woken
     }
@@ -93,13 +93,14 @@ impl Watches {
     /// A reader no longer waits.
     pub(crate) fn cancel(&mut self, ticket: Ticket) {
         for partition in self.by_ticket.remove(&ticket).unwrap_or_default() {
-            if let Some(tickets) = self.by_partition.get_mut(&partition) {
-                tickets.remove(&ticket);
-                if tickets.is_empty() {
-                    self.by_partition.remove(&partition);
-                }
-            }
+            self.by_partition.remove(&(partition, ticket));
         }
+    }
+
+    fn of(&self, partition: TopicPartition) -> impl Iterator<Item = Ticket> {
+        let first = Ticket { shard: ShardId(0), connection: ConnectionId(0), sequence: 0, part: 0 };
+        let from = self.by_partition.range((partition, first)..);
+        from.take_while(move |(of, _)| *of == partition).map(|(_, ticket)| *ticket)
     }
 
     /// Whether nobody waits.
@@ -111,13 +112,13 @@ impl Watches {
     pub(crate) fn check_invariants(&self) {
         for (ticket, partitions) in &self.by_ticket {
             for partition in partitions {
-                let found = self.by_partition.get(partition).is_some_and(|tickets| tickets.contains(ticket));
+                let found = self.by_partition.contains(&(*partition, *ticket));
                 assert!(found, "a watch stands with each of its partitions");
             }
         }
-        for tickets in self.by_partition.values() {
-            assert!(!tickets.is_empty(), "a partition without watches has no entry");
-            assert!(tickets.iter().all(|ticket| self.by_ticket.contains_key(ticket)), "a watch stands with its ticket");
+        for (partition, ticket) in &self.by_partition {
+            let found = self.by_ticket.get(ticket).is_some_and(|partitions| partitions.contains(partition));
+            assert!(found, "a watch stands with its ticket");
         }
     }
 }
@@ -125,7 +126,7 @@ impl Watches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{ConnectionId, PartitionIndex, ShardId, Timestamp, TopicId};
+    use crate::ids::{PartitionIndex, Timestamp, TopicId};
 
     fn partition(index: i32) -> TopicPartition {
         TopicPartition { topic: TopicId([1; 16]), partition: PartitionIndex(index) }

@@ -46,6 +46,7 @@ enum Begun {
 #[derive(Clone, Copy, Debug)]
 struct Visible {
     log_start: Offset,
+    log_end: Offset,
     high_watermark: Offset,
     last_stable: Offset,
 }
@@ -101,7 +102,7 @@ impl Replicas {
     fn begin_read(&self, work: &mut Work<'_>, item: &ReadItem, plan: Plan) -> Result<Begun, ErrorCode> {
         let led = self.led(item.partition, item.current_leader_epoch)?;
         let visible = visible(work.store, item.partition)?;
-        let log_end = work.store.log_end(item.partition).map_err(unavailable)?;
+        let log_end = visible.log_end;
         if let Some(diverging) = diverging(work.store, led.leader_epoch, item)? {
             return Ok(Begun::Done(ReadResult { diverging: Some(diverging), ..empty(visible) }));
         }
@@ -171,10 +172,11 @@ fn empty(visible: Visible) -> ReadResult {
 }
 
 fn visible(store: &LogStore, partition: TopicPartition) -> Result<Visible, ErrorCode> {
-    let high_watermark = Replicas::high_watermark(store, partition)?;
-    let last_stable = Replicas::last_stable_offset(store, partition)?;
-    let log_start = store.log_start(partition).map_err(unavailable)?;
-    Ok(Visible { log_start, high_watermark, last_stable })
+    let bounds = store.bounds(partition).map_err(unavailable)?;
+    // As `Replicas::high_watermark` and `last_stable_offset` have it.
+    let high_watermark = bounds.durable_end;
+    let last_stable = bounds.first_unstable.map_or(high_watermark, |first| first.min(high_watermark));
+    Ok(Visible { log_start: bounds.log_start, log_end: bounds.log_end, high_watermark, last_stable })
 }
 
 /// Where the client's log parts from this one, by the epoch of the last record that it has (KIP-595).

@@ -10,6 +10,7 @@ use crate::effect::{Effects, Level};
 use crate::ids::{ConnectionId, ShardId, Ticket};
 use crate::limits::CONNECTION_WATCH_MS;
 use crate::time::{Instant, Now};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -17,7 +18,8 @@ use bytes::Bytes;
 /// A request that has begun and is not answered.
 #[derive(Clone, Debug)]
 pub(super) struct UnderWay {
-    gather: Gather,
+    /// In a box: it is taken out and put back with each piece of work that is done for it.
+    gather: Box<Gather>,
     /// The pieces of work that were asked for so far.
     parts: u32,
 }
@@ -203,7 +205,7 @@ impl Shard {
         match begun {
             None => {}
             Some(Ok((gather, next))) => {
-                self.keep(now, id, sequence, UnderWay { gather, parts }, effects);
+                self.keep(now, id, sequence, UnderWay { gather: Box::new(gather), parts }, effects);
                 self.go_on(now, id, sequence, Ok(next), effects);
             }
             Some(Err(refusal)) => self.go_on(now, id, sequence, Err(refusal), effects),

@@ -8,6 +8,9 @@ use crate::{
     varint,
 };
 
+/// The bytes that a frame's buffer begins with: most answers fit, and a buffer that grows to them is moved five times.
+const FRAME_BYTES_FIRST: usize = 128;
+
 /// Writes the primitives of the wire format into one buffer, and remembers where bulk data belongs in it.
 ///
 /// Single writes return nothing: the first failure is kept and [`Message::encode`](crate::Message::encode) returns
@@ -38,7 +41,9 @@ impl Encoder {
 
     /// An encoder of a frame, which starts with its length: see [`Encoder::finish_frame`].
     pub fn for_frame() -> Self {
-        Self { buffer: alloc::vec![0; 4], ..Self::default() }
+        let mut buffer = Vec::with_capacity(FRAME_BYTES_FIRST);
+        buffer.extend_from_slice(&[0; 4]);
+        Self { buffer, ..Self::default() }
     }
 
     /// The bytes written so far, spliced ones included.
