@@ -5,26 +5,26 @@ use bytes::Bytes;
 use grete_core::effect::{Effect, IoOp};
 use grete_core::event::{Event, IoOutput};
 use grete_core::ids::IoId;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
-/// A hash that numbers and bytes are added to.
-#[derive(Clone)]
-pub(crate) struct Digest(Xxh3);
+/// Numbers and bytes that are hashed together: hashing them in one go is much faster than one by one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Digest(Vec<u8>);
 
 impl Digest {
-    pub(crate) fn from(hash: u64) -> Self {
-        let mut digest = Self(Xxh3::new());
-        digest.number(hash);
-        digest
+    /// Begins with the hash of what came before.
+    pub(crate) fn begin(&mut self, hash: u64) {
+        self.0.clear();
+        self.number(hash);
     }
 
     pub(crate) fn number(&mut self, number: u64) {
-        self.0.update(&number.to_le_bytes());
+        self.0.extend_from_slice(&number.to_le_bytes());
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
-        self.0.update(bytes);
+        self.0.extend_from_slice(bytes);
     }
 
     fn io(&mut self, io: IoId) {
@@ -34,11 +34,11 @@ impl Digest {
 
     fn parts(&mut self, parts: &[Bytes]) {
         self.number(parts.iter().map(|part| part.len() as u64).sum());
-        parts.iter().for_each(|part| self.0.update(part));
+        parts.iter().for_each(|part| self.0.extend_from_slice(part));
     }
 
     pub(crate) fn finish(&self) -> u64 {
-        self.0.digest()
+        xxh3_64(&self.0)
     }
 
     pub(crate) fn event(&mut self, event: &Event) {

@@ -41,10 +41,11 @@ fn torn(sent: &Sent<'_>, at: &TopicPartition, log: &LogAtRest) -> Option<Violati
         let lacks_before = before.is_some_and(|previous| {
             *offset > log.start && neighbour(place.wrapping_sub(1), offset - 1) != Some(previous)
         });
-        let side = if lacks_after { "after" } else { "before" };
-        let what = format!("record {} at offset {offset} lacks its neighbour {side} it in its batch", value.0);
-        let client = Some(batch.operation.client);
-        (lacks_after || lacks_before).then(|| violation(NAME, at, client, &[batch.id], what))
+        (lacks_after || lacks_before).then(|| {
+            let side = if lacks_after { "after" } else { "before" };
+            let what = format!("record {} at offset {offset} lacks its neighbour {side} it in its batch", value.0);
+            violation(NAME, at, Some(batch.operation.client), &[batch.id], what)
+        })
     })
 }
 
@@ -57,8 +58,11 @@ fn swapped(sent: &Sent<'_>, at: &TopicPartition, log: &LogAtRest) -> Option<Viol
         let is_late = batch.id < *last && batch.is_acknowledged();
         let others = [batch.id, *last];
         *last = batch.id.max(*last);
-        let what = format!("the batch of record {} at offset {offset} lies behind one that was sent later", value.0);
-        is_late.then(|| violation(NAME, at, Some(client), &others, what))
+        is_late.then(|| {
+            let what =
+                format!("the batch of record {} at offset {offset} lies behind one that was sent later", value.0);
+            violation(NAME, at, Some(client), &others, what)
+        })
     })
 }
 

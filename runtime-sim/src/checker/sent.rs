@@ -53,26 +53,38 @@ impl Batch<'_> {
 
 /// All batches, in the order in which they began.
 pub(super) fn batches(history: &History) -> impl Iterator<Item = Batch<'_>> {
-    operations(history).filter_map(|(id, operation)| match &operation.what {
+    operations(history).filter_map(|(id, operation)| batch(id, operation))
+}
+
+fn batch(id: OperationId, operation: &Operation) -> Option<Batch<'_>> {
+    match &operation.what {
         What::Produce { to, values, idempotent, acks } => {
             Some(Batch { id, operation, to, values, idempotent: *idempotent, acks: *acks })
         }
         _ => None,
-    })
+    }
 }
 
-/// The batches by their values: each with the place of the value in it.
-pub(super) struct Sent<'a>(BTreeMap<Value, (Batch<'a>, usize)>);
+/// Where each value was sent.
+pub(super) struct Sent<'a> {
+    history: &'a History,
+    /// In the order of the values: the batch of each, and its place in that.
+    places: Vec<(Value, OperationId, usize)>,
+}
 
 impl<'a> Sent<'a> {
     pub(super) fn of(history: &'a History) -> Self {
         let placed =
-            |batch: Batch<'a>| batch.values.iter().zip(0..).map(move |(value, place)| (*value, (batch, place)));
-        Self(batches(history).flat_map(placed).collect())
+            |batch: Batch<'a>| batch.values.iter().zip(0..).map(move |(value, place)| (*value, batch.id, place));
+        let mut places: Vec<_> = batches(history).flat_map(placed).collect();
+        places.sort_unstable();
+        Self { history, places }
     }
 
     pub(super) fn get(&self, value: Value) -> Option<(Batch<'a>, usize)> {
-        self.0.get(&value).copied()
+        let at = self.places.binary_search_by_key(&value, |(value, ..)| *value).ok()?;
+        let (_, id, place) = *self.places.get(at)?;
+        Some((batch(id, self.history.operations().get(id.0)?)?, place))
     }
 }
 

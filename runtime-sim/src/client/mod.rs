@@ -134,6 +134,9 @@ impl Client {
     }
 }
 
+/// The bytes that a buffer begins with that something is encoded into: most requests and batches fit.
+pub(crate) const ENCODED_BYTES_FIRST: usize = 512;
+
 /// A request as it goes over the wire, with its length field.
 pub fn encode<R: Request>(request: &R, version: i16, correlation: i32) -> Bytes {
     let header = RequestHeader::default()
@@ -141,7 +144,7 @@ pub fn encode<R: Request>(request: &R, version: i16, correlation: i32) -> Bytes 
         .with_request_api_version(version)
         .with_correlation_id(correlation)
         .with_client_id(Some(StrBytes::from_static_str("grete-sim")));
-    let mut bytes = BytesMut::new();
+    let mut bytes = BytesMut::with_capacity(ENCODED_BYTES_FIRST);
     bytes.put_i32(0);
     header.encode(&mut bytes, R::header_version(version)).expect("a header that this client makes is valid");
     request.encode(&mut bytes, version).expect("a caller makes requests that have this version");

@@ -86,7 +86,7 @@ pub fn batch(values: &[Bytes], timestamp: i64, producer: Producer) -> Bytes {
         headers: Default::default(),
     };
     let records: Vec<Record> = values.iter().enumerate().map(record).collect();
-    let mut bytes = BytesMut::new();
+    let mut bytes = BytesMut::with_capacity(super::ENCODED_BYTES_FIRST);
     let options = RecordEncodeOptions { version: 2, compression: Compression::None };
     RecordBatchEncoder::encode(&mut bytes, &records, &options).expect("records that this client makes are valid");
     bytes.freeze()

@@ -9,7 +9,8 @@ pub(crate) const PAGE_BYTES: u64 = 4096;
 /// The bytes of a sector: what a disk writes wholly or not at all.
 pub(crate) const SECTOR_BYTES: u64 = 512;
 
-type Page = [u8; PAGE_BYTES as usize];
+/// A page up to the last byte that was written to it; the rest of it is zeros. Most files are much smaller than a page.
+type Page = Vec<u8>;
 
 /// The bytes of a file, sparse. What was never written reads as zeros. Nothing but zeros lies beyond the length.
 #[derive(Clone, Debug, Default)]
@@ -46,8 +47,16 @@ impl Content {
             let within = (at % PAGE_BYTES) as usize;
             let count = rest.len().min(PAGE_BYTES as usize - within);
             let (head, tail) = rest.split_at(count);
-            let page = self.pages.entry(at / PAGE_BYTES).or_insert_with(|| Arc::new([0; PAGE_BYTES as usize]));
-            Arc::make_mut(page)[within..within + count].copy_from_slice(head);
+            let page = Arc::make_mut(self.pages.entry(at / PAGE_BYTES).or_default());
+            if page.len() < within + count {
+                // What is appended is not filled with zeros before.
+                page.resize(within.max(page.len()), 0);
+                let overwritten = page.len() - within;
+                page[within..].copy_from_slice(&head[..overwritten]);
+                page.extend_from_slice(&head[overwritten..]);
+            } else {
+                page[within..within + count].copy_from_slice(head);
+            }
             at += count as u64;
             rest = tail;
         }
@@ -62,10 +71,10 @@ impl Content {
         while at < end {
             let within = (at % PAGE_BYTES) as usize;
             let count = (PAGE_BYTES as usize - within).min((end - at) as usize);
-            match self.pages.get(&(at / PAGE_BYTES)) {
-                Some(page) => bytes.extend_from_slice(&page[within..within + count]),
-                None => bytes.resize(bytes.len() + count, 0),
-            }
+            let page = self.pages.get(&(at / PAGE_BYTES)).map_or(&[][..], |page| page.as_slice());
+            let written = page.get(within..).map_or(&[][..], |rest| &rest[..rest.len().min(count)]);
+            bytes.extend_from_slice(written);
+            bytes.resize(bytes.len() + count - written.len(), 0);
             at += count as u64;
         }
         bytes.freeze()
@@ -80,7 +89,7 @@ impl Content {
             if within > 0
                 && let Some(page) = self.pages.get_mut(&(length / PAGE_BYTES))
             {
-                Arc::make_mut(page)[within..].fill(0);
+                Arc::make_mut(page).truncate(within);
             }
         }
         self.length = length;
@@ -91,7 +100,9 @@ impl Content {
         if position < self.length
             && let Some(page) = self.pages.get_mut(&(position / PAGE_BYTES))
         {
-            Arc::make_mut(page)[(position % PAGE_BYTES) as usize] ^= 1 << (bit % 8);
+            let (page, within) = (Arc::make_mut(page), (position % PAGE_BYTES) as usize);
+            page.resize(page.len().max(within + 1), 0);
+            page[within] ^= 1 << (bit % 8);
         }
     }
 }

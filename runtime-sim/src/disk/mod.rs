@@ -36,6 +36,9 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+/// After how many files have lost a name those without any are looked for.
+const UNNAMED_MAX: usize = 64;
+
 /// How a disk behaves where nothing is wrong with it.
 #[derive(Clone, Debug)]
 pub struct DiskProfile {
@@ -75,6 +78,10 @@ pub struct Disk {
     faults: Vec<FaultRule>,
     /// How often each kind of operation was asked for on each path: addresses the draws.
     asked: BTreeMap<(OpKind, Arc<str>), u64>,
+    /// How many files have lost a name since those without any were forgotten.
+    unnamed: usize,
+    /// What files' paths were found to name, until names change.
+    inodes: BTreeMap<Arc<str>, Inode>,
     /// How often each path was made: tells its inodes apart.
     made: BTreeMap<Arc<str>, u64>,
     /// Counts the changes of what a power loss may leave.
@@ -104,6 +111,8 @@ impl Disk {
             queue: IoQueue::default(),
             faults: Vec::new(),
             asked: BTreeMap::new(),
+            unnamed: 0,
+            inodes: BTreeMap::new(),
             made: BTreeMap::new(),
             version: 0,
         }
@@ -271,6 +280,7 @@ impl Disk {
         let mut losses = Losses::default();
         assert!(self.queue.len() == 0, "no process outlives its power");
         self.names = self.names.after_power_loss(survival, &mut losses);
+        self.inodes.clear();
         let paths = self.names.paths();
         let files = paths.iter().filter(|(_, entry)| !entry.is_dir).map(|(path, entry)| {
             let file = &self.files[&entry.inode];
@@ -358,6 +368,7 @@ impl Disk {
             Arc::make_mut(&mut self.files).insert(inode, Arc::default());
         }
         self.names.link(slot, Entry { inode, is_dir });
+        self.inodes.clear();
         Ok(())
     }
 
@@ -375,12 +386,14 @@ impl Disk {
             [part] => part.clone(),
             _ => Bytes::from(parts.concat()),
         };
-        let needed = self.file(path)?.current().new_bytes(position, bytes.len() as u64);
-        if self.allocated_bytes + needed > self.profile.capacity_bytes {
+        let (capacity_bytes, allocated_bytes) = (self.profile.capacity_bytes, self.allocated_bytes);
+        let file = self.file_mut(path)?;
+        let needed = file.current().new_bytes(position, bytes.len() as u64);
+        if allocated_bytes + needed > capacity_bytes {
             return Err(error(IoErrorKind::NoSpace, "no space left on device"));
         }
+        file.write(position, bytes);
         self.allocated_bytes += needed;
-        self.file_mut(path)?.write(position, bytes);
         Ok(())
     }
 
@@ -395,6 +408,7 @@ impl Disk {
         }
         self.release(entry);
         self.names.unlink(slot);
+        self.inodes.clear();
         Ok(())
     }
 
@@ -412,6 +426,7 @@ impl Disk {
             }
         }
         self.names.rename(from_slot, to_slot, entry);
+        self.inodes.clear();
         Ok(())
     }
 
@@ -419,11 +434,16 @@ impl Disk {
     fn release(&mut self, entry: Entry) {
         if let Some(file) = self.files.get(&entry.inode) {
             self.allocated_bytes -= file.current().allocated_bytes();
+            self.unnamed += 1;
         }
     }
 
-    /// Forgets the files that no name stands for any more, whatever a power loss leaves.
+    /// Forgets the files that no name stands for any more, whatever a power loss leaves: now and then, since nobody sees them.
     fn collect(&mut self) {
+        if self.unnamed < UNNAMED_MAX {
+            return;
+        }
+        self.unnamed = 0;
         let referenced = self.names.referenced();
         if self.files.keys().any(|inode| !referenced.contains(inode)) {
             Arc::make_mut(&mut self.files).retain(|inode, _| referenced.contains(inode));
@@ -443,7 +463,14 @@ impl Disk {
     }
 
     fn file_mut(&mut self, path: &str) -> Result<&mut FileData, IoError> {
-        let inode = self.inode(path)?;
+        let inode = match self.inodes.get(path) {
+            Some(inode) => *inode,
+            None => {
+                let inode = self.inode(path)?;
+                self.inodes.insert(path.into(), inode);
+                inode
+            }
+        };
         Arc::make_mut(&mut self.files).get_mut(&inode).map(Arc::make_mut).ok_or_else(not_found)
     }
 }

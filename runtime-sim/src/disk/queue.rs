@@ -47,21 +47,30 @@ impl IoQueue {
     ) -> (Ticket, bool) {
         let ticket = Ticket(self.next);
         self.next += 1;
-        let before = self.before(&op);
-        for earlier in &before {
-            if let Some(queued) = self.queued.get_mut(earlier) {
-                queued.blocks.push(ticket);
+        let waits_for = if self.renames.is_empty() && !matches!(op, IoOp::Rename { .. }) {
+            // Most often: it comes after the last on its path alone.
+            let last = self.last_by_path.insert(Arc::clone(&op.file().path), ticket);
+            last.iter().for_each(|last| self.block(*last, ticket));
+            usize::from(last.is_some())
+        } else {
+            let before = self.before(&op);
+            for path in paths(&op) {
+                self.last_by_path.insert(path, ticket);
             }
-        }
-        for path in paths(&op) {
-            self.last_by_path.insert(path, ticket);
-        }
-        if matches!(op, IoOp::Rename { .. }) {
-            self.renames.insert(ticket);
-        }
-        let waits_for = before.len();
+            if matches!(op, IoOp::Rename { .. }) {
+                self.renames.insert(ticket);
+            }
+            before.iter().for_each(|earlier| self.block(*earlier, ticket));
+            before.len()
+        };
         self.queued.insert(ticket, Queued { shard, io, op, cause, delay_micros, waits_for, blocks: Vec::new() });
         (ticket, waits_for == 0)
+    }
+
+    /// An operation comes after an earlier one.
+    fn block(&mut self, earlier: Ticket, later: Ticket) {
+        let queued = self.queued.get_mut(&earlier).expect("what comes before is under way");
+        queued.blocks.push(later);
     }
 
     /// The operations that one to be added comes after.
@@ -94,9 +103,9 @@ impl IoQueue {
     pub(crate) fn finish(&mut self, ticket: Ticket) -> Option<(Queued, Vec<Ticket>)> {
         let queued = self.queued.remove(&ticket)?;
         assert!(queued.waits_for == 0, "R1: an operation runs after those before it");
-        for path in paths(&queued.op) {
-            if self.last_by_path.get(&path) == Some(&ticket) {
-                self.last_by_path.remove(&path);
+        for path in paths_of(&queued.op) {
+            if self.last_by_path.get(path) == Some(&ticket) {
+                self.last_by_path.remove(path);
             }
         }
         self.renames.remove(&ticket);
@@ -128,18 +137,19 @@ impl IoQueue {
 }
 
 fn paths(op: &IoOp) -> Vec<Arc<str>> {
-    match op {
-        IoOp::Rename { from, to } => vec![Arc::clone(&from.path), Arc::clone(&to.path)],
-        _ => vec![Arc::clone(&op.file().path)],
-    }
+    paths_of(op).map(Arc::clone).collect()
+}
+
+fn paths_of(op: &IoOp) -> impl Iterator<Item = &Arc<str>> {
+    let other = if let IoOp::Rename { to, .. } = op { Some(&to.path) } else { None };
+    std::iter::once(&op.file().path).chain(other)
 }
 
 /// Whether a rename is ordered with another operation.
 fn conflict(rename: &IoOp, other: &IoOp) -> bool {
-    let others = paths(other);
     let other_renames = matches!(other, IoOp::Rename { .. });
-    paths(rename).iter().any(|renamed| {
-        others.iter().any(|path| is_at_or_below(path, renamed) || (other_renames && is_at_or_below(renamed, path)))
+    paths_of(rename).any(|renamed| {
+        paths_of(other).any(|path| is_at_or_below(path, renamed) || (other_renames && is_at_or_below(renamed, path)))
     })
 }
 

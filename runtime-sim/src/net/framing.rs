@@ -1,7 +1,8 @@
 //! Requests out of a stream of bytes, by the rule of the contract: a frame of more than
 //! [`FRAME_SMALL_BYTES_MAX`] bytes is announced, and read as far as it is admitted.
 
-use bytes::{Buf, Bytes, BytesMut};
+use super::pieces::Pieces;
+use bytes::Bytes;
 use grete_core::limits::FRAME_SMALL_BYTES_MAX;
 
 /// What the stream brings next.
@@ -14,7 +15,7 @@ pub(crate) enum Inbound {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Framing {
-    buffer: BytesMut,
+    buffer: Pieces,
     gate: Gate,
 }
 
@@ -27,8 +28,8 @@ enum Gate {
 }
 
 impl Framing {
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+    pub(crate) fn push(&mut self, piece: Bytes) {
+        self.buffer.push(piece);
     }
 
     pub(crate) fn admit(&mut self, bytes: usize) {
@@ -49,12 +50,13 @@ impl Framing {
         if self.waits() {
             return None;
         }
-        let length = i32::from_be_bytes(self.buffer.get(..4)?.try_into().ok()?);
+        let bytes = self.buffer.bytes();
+        let length = i32::from_be_bytes(bytes.get(..4)?.try_into().ok()?);
         let frame_bytes = usize::try_from(length).ok();
         let is_small = frame_bytes.is_some_and(|bytes| bytes <= FRAME_SMALL_BYTES_MAX);
         if !is_small && self.gate == Gate::Open {
-            let api_key = i16::from_be_bytes(self.buffer.get(4..6)?.try_into().ok()?);
-            let api_version = i16::from_be_bytes(self.buffer.get(6..8)?.try_into().ok()?);
+            let api_key = i16::from_be_bytes(bytes.get(4..6)?.try_into().ok()?);
+            let api_version = i16::from_be_bytes(bytes.get(6..8)?.try_into().ok()?);
             self.gate = Gate::Announced { admitted: 0, told: true };
             return Some(Inbound::Announced { length, api_key, api_version });
         }
@@ -62,28 +64,23 @@ impl Framing {
         if let Gate::Announced { admitted, told } = &mut self.gate {
             assert!(*admitted <= frame_bytes, "no more is admitted than the frame has");
             if *admitted < frame_bytes {
-                *told = self.buffer.len() >= 4 + *admitted;
+                *told = bytes.len() >= 4 + *admitted;
                 return told.then_some(Inbound::Arrived);
             }
         }
-        if self.buffer.len() < 4 + frame_bytes {
+        if bytes.len() < 4 + frame_bytes {
             return None;
         }
-        self.buffer.advance(4);
         self.gate = Gate::Open;
-        Some(Inbound::Frame(self.buffer.split_to(frame_bytes).freeze()))
+        Some(Inbound::Frame(self.buffer.take_frame(frame_bytes)))
     }
 }
 
 /// Takes a whole frame out of a stream of responses.
-pub(crate) fn take_frame(stream: &mut BytesMut) -> Option<Bytes> {
-    let length = i32::from_be_bytes(stream.get(..4)?.try_into().ok()?);
+pub(super) fn take_frame(stream: &mut Pieces) -> Option<Bytes> {
+    let length = i32::from_be_bytes(stream.bytes().get(..4)?.try_into().ok()?);
     let length = usize::try_from(length).expect("a broker sends lengths that are not negative");
-    if stream.len() < 4 + length {
-        return None;
-    }
-    stream.advance(4);
-    Some(stream.split_to(length).freeze())
+    (stream.len() >= 4 + length).then(|| stream.take_frame(length))
 }
 
 #[cfg(test)]
@@ -104,7 +101,7 @@ mod tests {
         bytes.extend_from_slice(&[0, 0, 0, 0]);
         for byte in &bytes {
             assert_eq!(framing.next(), None);
-            framing.push(&[*byte]);
+            framing.push(Bytes::copy_from_slice(&[*byte]));
             if framing.buffer.len() == 4 + FRAME_SMALL_BYTES_MAX {
                 let Some(Inbound::Frame(frame)) = framing.next() else { panic!("complete") };
                 assert_eq!(frame.len(), FRAME_SMALL_BYTES_MAX);
@@ -117,8 +114,8 @@ mod tests {
     fn a_large_frame_waits_for_its_admission_and_so_does_what_follows() {
         let mut framing = Framing::default();
         let length = FRAME_SMALL_BYTES_MAX + 1;
-        framing.push(&framed(length));
-        framing.push(&framed(8));
+        framing.push(framed(length).into());
+        framing.push(framed(8).into());
         let announced = Inbound::Announced { length: length as i32, api_key: 3, api_version: 9 };
         assert_eq!(framing.next(), Some(announced));
         assert_eq!(framing.next(), None);
@@ -128,8 +125,8 @@ mod tests {
         framing.admit(length - 1000);
         assert!(matches!(framing.next(), Some(Inbound::Frame(frame)) if frame.len() == length));
         assert!(matches!(framing.next(), Some(Inbound::Frame(frame)) if frame.len() == 8));
-        framing.push(&(-5_i32).to_be_bytes());
-        framing.push(&[0, 1, 0, 2]);
+        framing.push(Bytes::copy_from_slice(&(-5_i32).to_be_bytes()));
+        framing.push(Bytes::from_static(&[0, 1, 0, 2]));
         assert_eq!(framing.next(), Some(Inbound::Announced { length: -5, api_key: 1, api_version: 2 }));
         framing.admit(1);
         assert_eq!(framing.next(), None, "no frame has such a length");

@@ -3,12 +3,14 @@
 //! A connection is passive: the [world](crate::world) moves its chunks when their time has come.
 
 mod framing;
+mod pieces;
 
 pub(crate) use framing::Inbound;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use framing::Framing;
 use grete_core::ids::{ListenerIndex, ShardId};
+use pieces::Pieces;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
@@ -70,7 +72,7 @@ pub(crate) struct Connection {
     pub(crate) outgoing: VecDeque<Bytes>,
     pub(crate) to_client: Stream,
     /// What the client has received and not taken yet.
-    pub(crate) received: BytesMut,
+    received: Pieces,
     /// The client receives nothing more.
     pub(crate) client_closed: bool,
     /// The client takes bytes from the network.
@@ -114,7 +116,7 @@ impl Connection {
             to_node: Stream::default(),
             outgoing: VecDeque::new(),
             to_client: Stream::default(),
-            received: BytesMut::new(),
+            received: Pieces::default(),
             client_closed: false,
             client_reads: true,
             watched: false,
@@ -144,6 +146,16 @@ impl Connection {
     /// Whether the node notices now that the client has closed.
     pub(crate) fn node_sees_end(&self) -> bool {
         self.client_ended && !self.paused && !self.framing.waits() && self.node_side == NodeSide::Open
+    }
+
+    /// The client receives a piece of the stream.
+    pub(crate) fn receive(&mut self, piece: Bytes) {
+        self.received.push(piece);
+    }
+
+    /// The client forgets what it has received.
+    pub(crate) fn drop_received(&mut self) {
+        self.received.clear();
     }
 
     /// A whole response, out of what the client has received.

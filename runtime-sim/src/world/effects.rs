@@ -1,7 +1,6 @@
 //! Carrying out the effects of a shard, and running what it asked of its disks.
 
 use super::{Happening, Occurrence, PendingEffect, World};
-use crate::digest::Digest;
 use crate::disk::{OpKind, Ticket, Told};
 use crate::draw::Stream;
 use crate::machine::Machine;
@@ -18,7 +17,8 @@ impl<M: Machine> World<M> {
             return;
         }
         self.effects += 1;
-        let mut digest = Digest::from(self.hash);
+        let digest = &mut self.spare.digest;
+        digest.begin(self.hash);
         digest.number(self.now.0);
         digest.number((node as u64) << 16 | u64::from(shard.0));
         digest.effect(&effect);
@@ -115,11 +115,12 @@ impl<M: Machine> World<M> {
 
     fn send_to_shard(&mut self, node: usize, from: ShardId, to: ShardId, message: ShardMessage) {
         let incarnation = self.nodes[node].incarnation;
-        let (seed, micros, now) = (self.seed, self.profile.shard_micros.clone(), self.now);
+        let (seed, now) = (self.seed, self.now);
+        let (first, last) = (*self.profile.shard_micros.start(), *self.profile.shard_micros.end());
         let slot = self.slot(node, incarnation, to).expect("messages go to shards of the node");
         slot.messages += 1;
         let cause = [node as u64, incarnation, u64::from(from.0), u64::from(to.0), slot.messages];
-        let delay = seed.draw(Stream::ShardDelay, &cause).among(&micros);
+        let delay = seed.draw(Stream::ShardDelay, &cause).among(&(first..=last));
         let last = &mut slot.last_message[usize::from(from.0)];
         *last = now.after_micros(delay).max(*last);
         let at = *last;

@@ -26,8 +26,8 @@ impl<M: Machine> World<M> {
         let monotonic = self.seed.draw(Stream::Clock, &cause).below(1 << 40);
         self.tell(&format!("starts   n{index}, incarnation {incarnation}"));
         let booted = self.nodes[index].boot(seed, self.now, monotonic);
-        for (shard, effects) in booted {
-            self.collect(index, incarnation, shard, effects);
+        for (shard, mut effects) in booted {
+            self.collect(index, incarnation, shard, &mut effects);
             self.wake_again(index, incarnation, shard);
         }
     }
@@ -152,7 +152,7 @@ impl<M: Machine> World<M> {
         self.tell(&format!("ends     n{node}: {how:?}"));
         self.nodes[node].end(how);
         self.pending.retain(|pending| pending.node != node);
-        self.agenda.retain(|_, occurrence| match occurrence {
+        self.agenda.retain(|occurrence| match occurrence {
             Occurrence::Step { node: of, .. }
             | Occurrence::Deliver { node: of, .. }
             | Occurrence::Disk { node: of, .. } => *of != node,

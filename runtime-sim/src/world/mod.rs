@@ -1,10 +1,11 @@
 //! The world: nodes, connections and time, as one discrete-event loop.
 //!
-//! Everything that is to happen stands in one ordered map by (moment, order of scheduling), so that a run is a function
+//! Everything that is to happen stands in one agenda, ordered by (moment, order of scheduling), so that a run is a function
 //! of its seed and of what the caller does. [`Drive::advance`](crate::drive::Drive::advance) makes the smallest step there is: it carries out one
 //! effect, or lets one thing happen. Between any two steps the world may be copied, and the copy be treated worse than
 //! the original: that is how a power loss is tried at every effect.
 
+mod agenda;
 mod clients;
 mod effects;
 mod interference;
@@ -13,6 +14,8 @@ mod network;
 
 pub use clients::Happening;
 pub use interference::{Interference, InterferenceId, client_of};
+
+use agenda::Agenda;
 
 use crate::clock::{Clock, WorldTime};
 use crate::digest::Digest;
@@ -68,9 +71,8 @@ pub struct World<M: Machine> {
     seed: WorldSeed,
     profile: WorldProfile,
     now: WorldTime,
-    /// What is to happen, by moment and then by the order in which it was scheduled.
-    agenda: BTreeMap<(WorldTime, u64), Occurrence>,
-    scheduled: u64,
+    /// What is to happen.
+    agenda: Agenda,
     /// Effects of steps that were made, to be carried out one at a time.
     pending: VecDeque<PendingEffect>,
     nodes: Vec<Node<M>>,
@@ -86,6 +88,16 @@ pub struct World<M: Machine> {
     effects: u64,
     hash: u64,
     trace: Option<Trace>,
+    /// Kept to be filled again.
+    spare: Spare,
+}
+
+/// Buffers that are empty between any two steps.
+#[derive(Clone, Debug, Default)]
+struct Spare {
+    events: VecDeque<Event>,
+    effects: Effects,
+    digest: Digest,
 }
 
 /// Something that happens at its moment.
@@ -116,8 +128,7 @@ impl<M: Machine> World<M> {
             seed,
             profile,
             now: WorldTime::default(),
-            agenda: BTreeMap::new(),
-            scheduled: 0,
+            agenda: Agenda::default(),
             pending: VecDeque::new(),
             nodes: Vec::new(),
             connections: BTreeMap::new(),
@@ -129,6 +140,7 @@ impl<M: Machine> World<M> {
             effects: 0,
             hash: seed.0,
             trace: None,
+            spare: Spare::default(),
         }
     }
 
@@ -276,14 +288,11 @@ impl<M: Machine> World<M> {
             self.carry_out(pending);
             return true;
         }
-        match self.agenda.first_key_value() {
-            Some((&(at, _), _)) if at <= limit => {}
-            Some(_) | None => {
-                self.now = self.now.max(limit);
-                return false;
-            }
+        if self.agenda.next_at().is_none_or(|at| at > limit) {
+            self.now = self.now.max(limit);
+            return false;
         }
-        if let Some(((at, _), occurrence)) = self.agenda.pop_first() {
+        if let Some((at, occurrence)) = self.agenda.pop() {
             self.now = at;
             self.happen(occurrence);
         }
@@ -291,8 +300,7 @@ impl<M: Machine> World<M> {
     }
 
     fn schedule(&mut self, at: WorldTime, occurrence: Occurrence) {
-        self.scheduled += 1;
-        self.agenda.insert((at.max(self.now), self.scheduled), occurrence);
+        self.agenda.schedule(at.max(self.now), occurrence);
     }
 
     fn happen(&mut self, occurrence: Occurrence) {
@@ -336,7 +344,9 @@ impl<M: Machine> World<M> {
         let now = self.now;
         let shows = self.nodes[node].clock.now(now);
         let paused_until = self.nodes[node].paused_until;
-        let (seed, profile) = (self.seed, self.profile.clone());
+        let seed = self.seed;
+        let (partial_per_million, steps_per_check) =
+            (self.profile.partial_step_per_million, self.profile.steps_per_check);
         let Some(slot) = self.slot(node, incarnation, shard) else { return };
         if slot.wake_at != Some(now) {
             // Another moment was found since.
@@ -351,28 +361,38 @@ impl<M: Machine> World<M> {
         let cause = [node as u64, incarnation, u64::from(shard.0), slot.steps];
         let batch = seed.draw(Stream::StepBatch, &cause);
         let mut count = slot.queue.len().min(STEP_EVENTS_MAX);
-        if batch.chance(profile.partial_step_per_million) && count > 1 {
+        if batch.chance(partial_per_million) && count > 1 {
             count = 1 + WorldSeed(batch.0).draw(Stream::StepBatch, &cause).below(count as u64) as usize;
         }
-        let mut events: VecDeque<Event> = slot.queue.drain(..count).collect();
+        let mut events = if count == slot.queue.len() {
+            let spare = std::mem::take(&mut self.spare.events);
+            std::mem::replace(&mut self.nodes[node].shards[usize::from(shard.0)].queue, spare)
+        } else {
+            slot.queue.drain(..count).collect()
+        };
         // Before the step: where it panics, the last lines of the trace say on what.
         self.write_down(node, shard, &events);
-        let mut effects = Effects::new();
+        let mut effects = std::mem::take(&mut self.spare.effects);
         let Some(slot) = self.slot(node, incarnation, shard) else { return };
         slot.machine.step(shows, &mut events, &mut effects);
         assert!(events.is_empty(), "a step takes all of its events");
-        if profile.steps_per_check > 0 && slot.steps.is_multiple_of(profile.steps_per_check) {
+        if steps_per_check > 0 && slot.steps.is_multiple_of(steps_per_check) {
             slot.machine.check_invariants();
         }
-        self.collect(node, incarnation, shard, effects);
+        self.spare.events = events;
+        self.collect(node, incarnation, shard, &mut effects);
+        self.spare.effects = effects;
         self.wake_again(node, incarnation, shard);
     }
 
     /// Steps a shard again for what is left, and for its deadline.
     fn wake_again(&mut self, node: usize, incarnation: u64, shard: ShardId) {
         let now = self.now;
-        let clock = self.nodes[node].clock.clone();
-        let Some(slot) = self.slot(node, incarnation, shard) else { return };
+        let of = &mut self.nodes[node];
+        let clock = &of.clock;
+        let Some(slot) = of.shards.get_mut(usize::from(shard.0)).filter(|_| of.incarnation == incarnation) else {
+            return;
+        };
         let waits = !slot.queue.is_empty();
         let deadline = slot.machine.next_deadline().map(|deadline| clock.moment_of(deadline));
         // A machine may need some steps for what is due, and each of them does something.
@@ -387,12 +407,13 @@ impl<M: Machine> World<M> {
     }
 
     /// Takes the effects of a step over, to be carried out one by one.
-    fn collect(&mut self, node: usize, incarnation: u64, shard: ShardId, mut effects: Effects) {
+    fn collect(&mut self, node: usize, incarnation: u64, shard: ShardId, effects: &mut Effects) {
         self.pending.extend(effects.drain().map(|effect| PendingEffect { node, incarnation, shard, effect }));
     }
 
     fn write_down(&mut self, node: usize, shard: ShardId, events: &VecDeque<Event>) {
-        let mut digest = Digest::from(self.hash);
+        let digest = &mut self.spare.digest;
+        digest.begin(self.hash);
         digest.number(self.now.0);
         digest.number((node as u64) << 16 | u64::from(shard.0));
         for event in events {

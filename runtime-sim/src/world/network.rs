@@ -95,8 +95,10 @@ impl<M: Machine> World<M> {
             trace.request(self.now, stream.node, connection, &bytes);
         }
         let cause = [connection.0, TO_NODE, stream.to_node.pieces];
-        for piece in self.split(bytes, &cause) {
-            self.push_to_node(connection, Chunk::Bytes(piece));
+        let (piece, rest) = self.split(bytes, &cause);
+        self.push_to_node(connection, Chunk::Bytes(piece));
+        if let Some(rest) = rest {
+            self.push_to_node(connection, Chunk::Bytes(rest));
         }
     }
 
@@ -114,7 +116,7 @@ impl<M: Machine> World<M> {
     pub fn reset(&mut self, connection: ConnectionId) {
         if let Some(stream) = self.connections.get_mut(&connection) {
             stream.client_closed = true;
-            stream.received.clear();
+            stream.drop_received();
             let pieces = stream.to_node.pieces;
             let at = self.now.after_micros(self.network_delay(connection, TO_NODE, pieces));
             self.hand_to_watcher(connection);
@@ -156,13 +158,15 @@ impl<M: Machine> World<M> {
         self.seed.draw(Stream::NetworkDelay, &cause).among(&self.profile.network.delay_micros)
     }
 
-    fn split(&self, bytes: Bytes, cause: &[u64]) -> Vec<Bytes> {
+    /// Splits bytes in two, seldom; most often they stay in one piece.
+    fn split(&self, mut bytes: Bytes, cause: &[u64]) -> (Bytes, Option<Bytes>) {
         let draw = self.seed.draw(Stream::NetworkSplit, cause);
         if bytes.len() < 2 || !draw.chance(self.profile.network.split_per_million) {
-            return vec![bytes];
+            return (bytes, None);
         }
         let at = 1 + WorldSeed(draw.0).draw(Stream::NetworkSplit, cause).below(bytes.len() as u64 - 1) as usize;
-        vec![bytes.slice(..at), bytes.slice(at..)]
+        let rest = bytes.split_off(at);
+        (bytes, Some(rest))
     }
 
     fn push_to_node(&mut self, connection: ConnectionId, chunk: Chunk) {
@@ -207,7 +211,7 @@ impl<M: Machine> World<M> {
         }
         match chunk {
             Chunk::Open => return self.opens_at_node(connection),
-            Chunk::Bytes(bytes) => stream.framing.push(&bytes),
+            Chunk::Bytes(bytes) => stream.framing.push(bytes),
             Chunk::End => stream.client_ended = true,
             Chunk::Reset => return self.node_loses(connection),
         }
@@ -256,7 +260,10 @@ impl<M: Machine> World<M> {
     pub(super) fn node_sends(&mut self, connection: ConnectionId, shard: ShardId, parts: &[Bytes]) {
         let Some(stream) = self.open(connection, shard) else { return };
         assert!(stream.node_side == NodeSide::Open, "nothing is sent after Close");
-        stream.outgoing.push_back(Bytes::from(parts.concat()));
+        stream.outgoing.push_back(match parts {
+            [part] => part.clone(),
+            _ => Bytes::from(parts.concat()),
+        });
         let piece = stream.to_client.pieces + stream.outgoing.len() as u64;
         let at = self.now.after_micros(self.network_delay(connection, HAND_OVER, piece) / 8);
         self.schedule(at, Occurrence::HandOver { connection });
@@ -291,8 +298,10 @@ impl<M: Machine> World<M> {
         let ends = stream.node_side == NodeSide::Closing && stream.outgoing.is_empty();
         let cause = [connection.0, TO_CLIENT, stream.to_client.pieces];
         let length = bytes.len();
-        for piece in self.split(bytes, &cause) {
-            self.push_to_client(connection, Chunk::Bytes(piece));
+        let (piece, rest) = self.split(bytes, &cause);
+        self.push_to_client(connection, Chunk::Bytes(piece));
+        if let Some(rest) = rest {
+            self.push_to_client(connection, Chunk::Bytes(rest));
         }
         self.deliver(node, incarnation, shard, Event::Sent { connection, length });
         if ends {
@@ -330,7 +339,7 @@ impl<M: Machine> World<M> {
         }
         match chunk {
             Chunk::Open => {}
-            Chunk::Bytes(bytes) => stream.received.extend_from_slice(&bytes),
+            Chunk::Bytes(bytes) => stream.receive(bytes),
             Chunk::End | Chunk::Reset => stream.client_closed = true,
         }
         let unread = !stream.client_reads;

@@ -4,6 +4,7 @@
 //!    on to 1, and names what is new, what has moved, and what is wanted no more.
 //! 2. Whatever goes wrong (an error, a connection lost) ends the session: the next request begins another and closes it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,10 +37,10 @@ pub(super) struct Session {
 
 /// What a request says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Next {
+pub(super) struct Next<'a> {
     pub(super) id: i32,
     pub(super) epoch: i32,
-    pub(super) named: Wanted,
+    pub(super) named: Cow<'a, Wanted>,
     pub(super) forgotten: Vec<Fetched>,
 }
 
@@ -49,19 +50,21 @@ impl Session {
     }
 
     /// What the next request says in order to fetch all of `wanted`.
-    pub(super) fn next(&mut self, wanted: &Wanted) -> Next {
+    pub(super) fn next<'a>(&mut self, wanted: &'a Wanted) -> Next<'a> {
         if !self.enabled {
-            return Next { id: 0, epoch: -1, named: wanted.clone(), forgotten: Vec::new() };
+            return Next { id: 0, epoch: -1, named: Cow::Borrowed(wanted), forgotten: Vec::new() };
         }
         if self.epoch == 0 {
             self.told.clone_from(wanted);
-            return Next { id: self.id, epoch: 0, named: wanted.clone(), forgotten: Vec::new() };
+            return Next { id: self.id, epoch: 0, named: Cow::Borrowed(wanted), forgotten: Vec::new() };
         }
         let is_news = |(at, from): &(&Fetched, &From)| self.told.get(*at) != Some(*from);
-        let named = wanted.iter().filter(is_news).map(|(at, from)| (at.clone(), *from)).collect();
-        let forgotten = self.told.keys().filter(|at| !wanted.contains_key(*at)).cloned().collect();
-        self.told.clone_from(wanted);
-        Next { id: self.id, epoch: self.epoch, named, forgotten }
+        let named: Wanted = wanted.iter().filter(is_news).map(|(at, from)| (at.clone(), *from)).collect();
+        let forgotten: Vec<Fetched> = self.told.keys().filter(|at| !wanted.contains_key(*at)).cloned().collect();
+        if !forgotten.is_empty() || !named.is_empty() {
+            self.told.clone_from(wanted);
+        }
+        Next { id: self.id, epoch: self.epoch, named: Cow::Owned(named), forgotten }
     }
 
     /// An answer without an error of the whole. Whether it may be used: an answer in another session than the one that was
@@ -108,7 +111,7 @@ mod tests {
         offsets.iter().map(|&(partition, offset)| (at(partition), From { offset, leader_epoch: 0 })).collect()
     }
 
-    fn said(next: &Next) -> (i32, i32, Vec<i32>, Vec<i32>) {
+    fn said(next: &Next<'_>) -> (i32, i32, Vec<i32>, Vec<i32>) {
         let named = next.named.keys().map(|at| at.partition).collect();
         (next.id, next.epoch, named, next.forgotten.iter().map(|at| at.partition).collect())
     }

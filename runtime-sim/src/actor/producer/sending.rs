@@ -1,6 +1,6 @@
 //! What a producer sends, and when.
 
-use super::lane::{Batch, BatchState, Identity};
+use super::lane::{Batch, BatchState, Identity, Lane};
 use super::{Asked, Attempt, BOOTSTRAP, Producer, Refresh};
 use crate::actor::Context;
 use crate::actor::wire::{Link, wall_ms};
@@ -28,8 +28,14 @@ impl Producer {
         self.ask_for_metadata(context);
         self.ask_for_identity(context);
         if !self.plan.idempotent || self.identity.is_some() {
-            let nodes: Vec<NodeIndex> = self.links.keys().copied().collect();
-            nodes.into_iter().for_each(|node| self.drain(node, context));
+            // Most often there is nothing to send, now or soon.
+            let waits = |lane: &Lane| {
+                lane.not_before > context.now || lane.batches.iter().any(|batch| batch.state == BatchState::Waiting)
+            };
+            if self.lanes.values().any(waits) {
+                let nodes: Vec<NodeIndex> = self.links.keys().copied().collect();
+                nodes.into_iter().for_each(|node| self.drain(node, context));
+            }
         }
     }
 
@@ -38,13 +44,14 @@ impl Producer {
         if !self.plan.idempotent {
             return;
         }
+        let mut wants_bump = false;
         for lane in self.lanes.values_mut() {
             if lane.is_unresolved && lane.is_unnumbered() {
                 lane.is_unresolved = false;
                 lane.wants_bump |= !lane.is_resolved();
             }
+            wants_bump |= lane.wants_bump && !lane.is_under_way();
         }
-        let wants_bump = self.lanes.values().any(|lane| lane.wants_bump && !lane.is_under_way());
         if wants_bump && let Some(Identity { id, epoch }) = self.identity {
             self.identity = epoch.checked_add(1).map(|epoch| Identity { id, epoch });
         }
@@ -70,7 +77,9 @@ impl Producer {
         if self.metadata != Refresh::Fresh || self.identity_at != Refresh::Fresh {
             wanted.insert(BOOTSTRAP);
         }
-        for (to, lane) in &self.lanes {
+        // Where there is a connection to all nodes, nobody is looked for.
+        let lanes = if self.links.len() == context.nodes { None } else { Some(&self.lanes) };
+        for (to, lane) in lanes.into_iter().flatten() {
             if !lane.batches.is_empty()
                 && let Some(leader) = self.leaders.get(to)
             {
