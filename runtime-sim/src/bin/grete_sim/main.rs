@@ -10,7 +10,11 @@ mod speed;
 mod zoo;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Runs the broker in a simulated world, many thousand times, and finds what goes wrong.
 #[derive(Parser)]
