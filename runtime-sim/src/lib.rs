@@ -30,6 +30,7 @@
 //! zoo      bugs that are put into the broker, for the checkers to find
 //! trace    the story of a run: one line for each event, and facts that can be drawn
 //! edn      histories in the form that jepsen.tests.kafka reads
+//! timeline a run as a page for a browser
 //! ```
 
 pub mod actor;
@@ -53,6 +54,7 @@ pub mod plan;
 pub mod power;
 pub mod run;
 pub mod script;
+pub mod timeline;
 pub mod trace;
 pub mod workload;
 pub mod world;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -145,6 +146,54 @@ fn a_failure_leaves_artefacts() {
     assert!(
         fs::read_to_string(dir.join("left/fails.min.script")).expect("the minimised script").contains("power-loss")
     );
+    assert!(fs::read_to_string(dir.join("left/fails.min.html")).expect("the page").contains("lost-write"));
+}
+
+#[test]
+fn two_builds_that_are_the_same_do_not_differ_and_others_do() {
+    let (_, script) = failing_script("diff");
+    let this = env!("CARGO_BIN_EXE_grete-sim");
+    let same = grete_sim(&["diff", &script, "--with", this]);
+    assert_eq!(same.status.code(), Some(0), "{}", text(&same.stdout));
+    assert!(text(&same.stdout).starts_with("no difference in "), "{}", text(&same.stdout));
+    // A program that says something else from some line on.
+    let other = dir("diff_other").join("other");
+    fs::write(&other, format!("#!/bin/sh\n'{this}' \"$@\" | sed '300,$s/n0/n7/'\n")).expect("a program");
+    fs::set_permissions(&other, PermissionsExt::from_mode(0o755)).expect("a program");
+    let differs = grete_sim(&["diff", &script, "--with", &other.display().to_string()]);
+    assert_eq!(differs.status.code(), Some(1), "{}", text(&differs.stdout));
+    let lines: Vec<&str> = text(&differs.stdout).lines().collect();
+    assert!(lines[0].starts_with("the first difference, after "), "{lines:?}");
+    let first = |sign: &str| lines.iter().find_map(|line| line.strip_prefix(sign)).expect("a line");
+    assert_eq!(first("- ").replacen("n0", "n7", 1), first("+ "));
+}
+
+#[test]
+fn a_replay_shows_what_is_asked_for() {
+    let (dir, script) = failing_script("replay");
+    let whole = grete_sim(&["replay", &script]);
+    let lines: Vec<&str> = text(&whole.stdout).lines().filter(|line| !line.starts_with('#')).collect();
+    let number = |line: &str| line.split_whitespace().next().and_then(|word| word.parse::<usize>().ok());
+    assert!(lines.iter().enumerate().all(|(place, line)| number(line) == Some(place)), "events are numbered");
+    let only = grete_sim(&["replay", &script, "--only", "p2", "--until", "3s"]);
+    let shown: Vec<&str> = text(&only.stdout).lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(shown.len() > 10 && shown.len() < lines.len() / 2);
+    assert!(shown.iter().all(|line| lines.contains(line)), "what is shown is what happens");
+    assert!(!shown.iter().any(|line| line.contains(" p1 ")), "{shown:?}");
+    let is_append = |line: &&&str| line.contains("log      orders/0") && line.ends_with("end 5");
+    let appended = lines.iter().find(is_append).expect("an append");
+    let at = number(appended).expect("a number").to_string();
+    let state = grete_sim(&["replay", &script, "--at", &at]);
+    let told = appended.split_once("log      ").expect("a log").1;
+    assert!(text(&state.stdout).contains(told), "{}", text(&state.stdout));
+    let edn = dir.join("history.edn").display().to_string();
+    grete_sim(&["replay", &script, "--edn", &edn]);
+    let history = fs::read_to_string(&edn).expect("a history");
+    assert!(history.lines().all(|line| line.starts_with("{:process ") && line.ends_with('}')), "{history}");
+    let count = |word: &str| history.lines().filter(|line| line.contains(word)).count();
+    assert_eq!((count(":type :invoke, :f :send"), count(":type :ok, :f :send")), (9, 9), "{history}");
+    let nobody = grete_sim(&["replay", &script, "--only", "p9"]);
+    assert_eq!(nobody.status.code(), Some(2), "{}", text(&nobody.stderr));
 }
 
 #[test]

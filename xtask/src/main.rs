@@ -10,6 +10,7 @@ mod server;
 mod shell;
 mod test;
 mod tidy;
+mod timeline;
 mod wirediff;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ enum Task {
     Fuzz(fuzz::Arguments),
     Bench(bench::Arguments),
     Mutants(mutants::Arguments),
+    Timeline(timeline::Arguments),
     /// Runs every test
     Test,
     /// Checks the rules of the house that a machine can check
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),
+        Task::Timeline(arguments) => timeline::run(&arguments),
         Task::Test => test::all(),
         Task::Tidy => tidy::run(),
     };

@@ -94,6 +94,8 @@ impl<M: Machine> Run<M> {
             violations: &mut self.violations,
         };
         client.actor.as_actor().on(input, &mut context);
+        // Operations are told before what is sent for them.
+        self.look();
         for command in commands.drain(..) {
             match command {
                 Command::Connect(node, connection) => self.world.connect_watched(node, connection),

@@ -1,5 +1,6 @@
 //! Which request or response a frame is: what the first bytes say.
 
+use super::words::tell_connection;
 use bytes::{Buf, Bytes};
 use core::fmt;
 use grete_core::ids::ConnectionId;
@@ -51,10 +52,11 @@ impl Hop {
 
 impl fmt::Display for Hop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node, connection, correlation, bytes, .. } = self;
+        let Self { node, correlation, bytes, .. } = self;
+        let of = tell_connection(self.connection);
         match self.api_name() {
-            Some(api) => write!(f, "asks     n{node} {api} #{correlation} c{connection} +{bytes}"),
-            None => write!(f, "has      #{correlation} of n{node} c{connection} +{bytes}"),
+            Some(api) => write!(f, "asks     n{node} {api} #{correlation} {of} +{bytes}"),
+            None => write!(f, "has      #{correlation} of n{node} {of} +{bytes}"),
         }
     }
 }

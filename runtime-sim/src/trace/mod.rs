@@ -13,7 +13,7 @@ mod operations;
 mod words;
 
 pub use hops::{Hop, Leg};
-pub use operations::{Name, tell_id, tell_outcome, tell_partition, tell_value, tell_what};
+pub use operations::{Name, tell_id, tell_outcome, tell_partition, tell_value, tell_values, tell_what};
 pub(crate) use words::{tell_effect, tell_event};
 
 use crate::clock::WorldTime;
@@ -29,6 +29,7 @@ use grete_core::ids::ConnectionId;
 use grete_core::log::LogEnds;
 use hops::Responses;
 use std::collections::BTreeMap;
+use words::tell_connection;
 
 /// What the columns of a trace mean.
 pub const LEGEND: &str = "\
@@ -41,7 +42,7 @@ pub const LEGEND: &str = "\
 #         ~ the ends of a log or the state of a group have changed
 #         * an operation of a client begins or ends
 #         ! the world acts: what a script says, nodes that start and end
-# what    API #N is a request or response with correlation id N; cN is a connection; +N are bytes
+# what    API #N is a request or response with correlation id N; cN is a connection; cM-N the N-th of the M-th client; +N are bytes
 ";
 
 /// The entries of a trace, in their order.
@@ -130,20 +131,24 @@ impl Trace {
     /// A client sends bytes.
     pub(crate) fn request(&mut self, at: WorldTime, node: usize, connection: ConnectionId, bytes: &Bytes) {
         let hop = hops::request(node, connection, bytes.get(4..).unwrap_or_default(), Leg::Asked);
-        let text = hop.as_ref().map_or_else(|| format!("sends    c{connection} +{}", bytes.len()), Hop::to_string);
+        let text = hop
+            .as_ref()
+            .map_or_else(|| format!("sends    {} +{}", tell_connection(connection), bytes.len()), Hop::to_string);
         self.client_line(at, connection, '<', text, hop);
     }
 
     /// A client has a response.
     pub(crate) fn response(&mut self, at: WorldTime, node: usize, connection: ConnectionId, frame: &Bytes) {
         let hop = hops::response(node, connection, frame);
-        let text = hop.as_ref().map_or_else(|| format!("takes    c{connection} +{}", frame.len()), Hop::to_string);
+        let text = hop
+            .as_ref()
+            .map_or_else(|| format!("takes    {} +{}", tell_connection(connection), frame.len()), Hop::to_string);
         self.client_line(at, connection, '>', text, hop);
     }
 
     /// Something happens to a client's connection.
     pub(crate) fn connection(&mut self, at: WorldTime, connection: ConnectionId, sign: char, what: &str) {
-        self.client_line(at, connection, sign, format!("{what:<8} c{connection}"), None);
+        self.client_line(at, connection, sign, format!("{what:<8} {}", tell_connection(connection)), None);
     }
 
     fn client_line(&mut self, at: WorldTime, connection: ConnectionId, sign: char, text: String, hop: Option<Hop>) {

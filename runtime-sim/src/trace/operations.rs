@@ -27,6 +27,17 @@ pub fn tell_value(value: Value, name: &Name<'_>) -> String {
     }
 }
 
+/// A text in which the numbers of records are told as [`tell_value`] does.
+#[must_use]
+pub fn tell_values(text: &str, name: &Name<'_>) -> String {
+    let tell = |word: &str| {
+        let digits = word.trim_matches(|character: char| !character.is_ascii_digit());
+        let value = digits.parse().ok().map(Value).filter(|value| value.0 >> 48 > 0);
+        value.map_or_else(|| word.to_owned(), |value| word.replace(digits, &tell_value(value, name)))
+    };
+    text.split(' ').map(tell).collect::<Vec<_>>().join(" ")
+}
+
 /// A partition in the words of a script.
 #[must_use]
 pub fn tell_partition(of: &TopicPartition) -> String {

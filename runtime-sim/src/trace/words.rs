@@ -1,27 +1,46 @@
 //! Events and effects in words.
 
 use crate::disk::Told;
+use crate::world::client_of;
 use grete_core::effect::Effect;
 use grete_core::event::{Event, IoOutput};
+use grete_core::ids::ConnectionId;
 use std::fmt::Write as _;
 
+/// A connection: of the auditor by its number, else which of which client of the script.
+pub(super) fn tell_connection(connection: ConnectionId) -> String {
+    match client_of(connection) {
+        None => format!("c{connection}"),
+        Some(client) => format!("c{}-{}", client.0 + 1, connection.0 & 0xffff_ffff),
+    }
+}
+
 pub(crate) fn tell_event(event: &Event) -> String {
+    let of = match event {
+        Event::Opened { connection, .. }
+        | Event::Announced { connection, .. }
+        | Event::Arrived { connection }
+        | Event::Frame { connection, .. }
+        | Event::Closed { connection }
+        | Event::Sent { connection, .. } => tell_connection(*connection),
+        Event::Io { .. } | Event::JobDone { .. } | Event::FromShard { .. } | Event::Shutdown => String::new(),
+    };
     match event {
-        Event::Opened { connection, .. } => format!("opened   c{connection}"),
-        Event::Announced { connection, length, api_key, api_version } => {
-            format!("announced c{connection} {length} bytes, key {api_key} version {api_version}")
+        Event::Opened { .. } => format!("opened   {of}"),
+        Event::Announced { length, api_key, api_version, .. } => {
+            format!("announced {of} {length} bytes, key {api_key} version {api_version}")
         }
-        Event::Arrived { connection } => format!("arrived  c{connection}"),
-        Event::Frame { connection, frame } => {
+        Event::Arrived { .. } => format!("arrived  {of}"),
+        Event::Frame { frame, .. } => {
             let head: [u8; 8] = frame.get(..8).and_then(|head| head.try_into().ok()).unwrap_or_default();
             let [key, key_low, version, version_low, id @ ..] = head;
             let key = i16::from_be_bytes([key, key_low]);
             let version = i16::from_be_bytes([version, version_low]);
             let id = i32::from_be_bytes(id);
-            format!("frame    c{connection} +{} key {key} version {version} correlation {id}", frame.len())
+            format!("frame    {of} +{} key {key} version {version} correlation {id}", frame.len())
         }
-        Event::Closed { connection } => format!("closed   c{connection}"),
-        Event::Sent { connection, length } => format!("sent     c{connection} +{length}"),
+        Event::Closed { .. } => format!("closed   {of}"),
+        Event::Sent { length, .. } => format!("sent     {of} +{length}"),
         Event::Io { io, result } => {
             let mut text = format!("io       {:?} {}: ", io.owner, io.number);
             match result {
@@ -39,15 +58,30 @@ pub(crate) fn tell_event(event: &Event) -> String {
 }
 
 pub(crate) fn tell_effect(effect: &Effect) -> String {
+    let of = match effect {
+        Effect::Send { connection, .. }
+        | Effect::Close { connection }
+        | Effect::Cut { connection }
+        | Effect::Admit { connection, .. }
+        | Effect::Pause { connection }
+        | Effect::Resume { connection } => tell_connection(*connection),
+        Effect::Io { .. }
+        | Effect::Job { .. }
+        | Effect::ToShard { .. }
+        | Effect::Notice(_)
+        | Effect::Ready
+        | Effect::Stopped
+        | Effect::Failed { .. } => String::new(),
+    };
     match effect {
-        Effect::Send { connection, parts } => {
-            format!("send     c{connection} +{}", parts.iter().map(bytes::Bytes::len).sum::<usize>())
+        Effect::Send { parts, .. } => {
+            format!("send     {of} +{}", parts.iter().map(bytes::Bytes::len).sum::<usize>())
         }
-        Effect::Close { connection } => format!("close    c{connection}"),
-        Effect::Cut { connection } => format!("cut      c{connection}"),
-        Effect::Admit { connection, bytes } => format!("admit    c{connection} +{bytes}"),
-        Effect::Pause { connection } => format!("pause    c{connection}"),
-        Effect::Resume { connection } => format!("resume   c{connection}"),
+        Effect::Close { .. } => format!("close    {of}"),
+        Effect::Cut { .. } => format!("cut      {of}"),
+        Effect::Admit { bytes, .. } => format!("admit    {of} +{bytes}"),
+        Effect::Pause { .. } => format!("pause    {of}"),
+        Effect::Resume { .. } => format!("resume   {of}"),
         Effect::Io { io, op } => format!("io       {:?} {}: {}", io.owner, io.number, Told(op)),
         Effect::Job { job, .. } => format!("job      {job}"),
         Effect::ToShard { to, message } => format!("to       s{to} {message:?}"),

@@ -1,5 +1,6 @@
 //! `grete-sim`: runs of the broker in a simulated world, from scripts and from seeds.
 
+mod diff;
 mod hunt;
 mod minimise;
 mod output;
@@ -7,6 +8,7 @@ mod replay;
 mod run;
 mod source;
 mod speed;
+mod timeline;
 mod zoo;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +38,10 @@ enum Command {
     Hunt(hunt::Arguments),
     /// Leaves out of a script that fails all that it does not need to fail.
     Minimise(minimise::Arguments),
+    /// Draws what happens in a script as a page for a browser.
+    Timeline(timeline::Arguments),
+    /// Runs one script in two builds and shows where they first differ.
+    Diff(diff::Arguments),
     /// Measures how fast the simulated world is.
     Speed(speed::Arguments),
 }
@@ -47,6 +53,8 @@ fn main() -> ExitCode {
         Command::Zoo(arguments) => zoo::zoo(&arguments).map_err(output::Stopped::from),
         Command::Hunt(arguments) => hunt::hunt(&arguments).map_err(output::Stopped::from),
         Command::Minimise(arguments) => minimise::minimise(&arguments),
+        Command::Timeline(arguments) => timeline::timeline(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Speed(arguments) => speed::speed(&arguments).map_err(output::Stopped::from),
     })
 }

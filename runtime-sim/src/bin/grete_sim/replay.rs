@@ -10,7 +10,7 @@ use grete_sim::machine::Machine;
 use grete_sim::node::NodeIndex;
 use grete_sim::run::{Moment, Run};
 use grete_sim::script::{self, Script};
-use grete_sim::trace::{LEGEND, Place, tell_id, tell_outcome, tell_what};
+use grete_sim::trace::{LEGEND, Place, tell_id, tell_outcome, tell_values, tell_what};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -116,7 +116,7 @@ impl Replay<'_> {
 
 fn accuse<M: Machine>(out: &mut impl Write, run: &Run<M>, violation: &Violation) -> io::Result<()> {
     let name = |client| run.client_name(client);
-    writeln!(out, "# {}", source::tell(violation))?;
+    writeln!(out, "# {}", tell_values(&source::tell(violation), &name))?;
     if let Some(promise) = source::promise(violation.checker) {
         writeln!(out, "#   expected: {promise}")?;
     }

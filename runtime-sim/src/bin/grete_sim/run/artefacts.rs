@@ -1,8 +1,9 @@
-//! What a failure leaves behind: its script and the minimised one.
+//! What a failure leaves behind: its script, the minimised one, and a page that draws it.
 
 use crate::minimise;
 use crate::output::Stopped;
 use crate::source::Choice;
+use crate::timeline;
 use core::time::Duration;
 use grete_sim::script::Script;
 use std::fs;
@@ -21,6 +22,7 @@ pub(super) fn write(dir: &Path, choice: &Choice, script: &Arc<Script>, name: &st
     fs::write(file(".script"), script.to_string())?;
     let shortest = minimise::shorten(choice, script, SHORTENING, &mut io::stderr().lock())?;
     fs::write(file(".min.script"), shortest.to_string())?;
-    eprintln!("written to {}", file(".min.script").display());
+    fs::write(file(".min.html"), timeline::page(choice, &Arc::new(shortest), &format!("{name}.min"))?)?;
+    eprintln!("written to {}", file(".min.html").display());
     Ok(())
 }
