@@ -1,6 +1,7 @@
 //! **ListOffsets against the log.** Proves that what is told of the ends of a log agrees, in real time and for all clients:
 //! an end is not below one that was told, or a batch that was acknowledged, before the question; a start is not below one
-//! that was told before; and neither is above what is there at the end. The offset of a timestamp lies within the log.
+//! that was told before; and neither is above what is there at the end. The offset of a timestamp lies within the log, and
+//! is that of the first record that is as late, of those that are still there.
 //!
 //! Time: the answers sorted by their ends, one pass: n log n.
 //!
@@ -57,6 +58,7 @@ fn check(seen: &Seen<'_>) -> Option<Violation> {
         let Some(offset) = offsets.get(of).copied().filter(|offset| *offset >= 0) else { continue };
         if lives.is_final(&of.topic, operation) {
             found.extend(beyond(seen, of, *timestamp, offset, (id, operation.client)));
+            found.extend(misses(seen, of, *timestamp, offset, (id, operation.client)));
         }
         if let (START | END, Some(life)) = (*timestamp, lives.of_operation(&of.topic, operation)) {
             let (client, began) = (operation.client, operation.began);
@@ -83,6 +85,23 @@ fn beyond(
     let (name, limit) = if timestamp == START { ("start", log.start) } else { ("end", log.end) };
     let what = format!("offset {offset} was told for {timestamp}; the {name} of the log is {limit}");
     (offset > limit).then(|| violation(NAME, of, Some(client), &[id], what))
+}
+
+/// A record that is still there was there when a later one was found.
+fn misses(
+    seen: &Seen<'_>,
+    of: &TopicPartition,
+    timestamp: i64,
+    offset: i64,
+    (id, client): (OperationId, ClientIndex),
+) -> Option<Violation> {
+    let log = seen.rest.logs.get(of).filter(|_| timestamp >= 0)?;
+    let mut timed = log.records.iter().map(|(offset, _)| *offset).zip(log.times.iter().copied());
+    let wrong =
+        |(at, time): &(i64, i64)| if *at < offset { *time >= timestamp } else { *at == offset && *time < timestamp };
+    let (at, time) = timed.find(wrong)?;
+    let what = format!("offset {offset} was told for {timestamp}, and the record at offset {at} is of {time}");
+    Some(violation(NAME, of, Some(client), &[id], what))
 }
 
 /// They stand in the order in which they began.
@@ -153,6 +172,19 @@ mod tests {
         story.delete("a", done(-1));
         ask(&mut story, END, 0);
         story.passes(&LIST_OFFSETS);
+    }
+
+    #[test]
+    fn an_offset_for_a_time_is_that_of_the_first_record_as_late() {
+        for (timestamp, offset, is_right) in
+            [(10, 0, true), (11, 1, true), (11, 2, false), (31, 1, false), (20, 2, false)]
+        {
+            let mut story = Story::default();
+            story.log("a/0", 0, &[1, 2, 3]);
+            story.rest.logs.get_mut(&Story::at("a/0")).expect("it is there").times = vec![10, 30, 20];
+            let asked = ask(&mut story, timestamp, offset);
+            if is_right { story.passes(&LIST_OFFSETS) } else { story.fails(&LIST_OFFSETS, &[asked]) }
+        }
     }
 
     #[test]

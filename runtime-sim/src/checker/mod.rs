@@ -14,7 +14,10 @@ mod offsets;
 mod order;
 mod phantom;
 mod polls;
+mod producers;
 mod register;
+mod restart;
+mod retention;
 mod sent;
 #[cfg(test)]
 mod story;
@@ -29,6 +32,9 @@ pub use offsets::GROUP_OFFSETS;
 pub use order::ORDER;
 pub use phantom::PHANTOMS;
 pub use polls::{MONOTONIC_POLLS, POLL_SKIPS, WATERMARKS_STAY};
+pub use producers::PRODUCERS;
+pub use restart::{RESTART, unlike};
+pub use retention::RETENTION;
 
 use crate::history::{ClientIndex, History, OperationId, TopicPartition, Value};
 use std::collections::BTreeMap;
@@ -54,6 +60,10 @@ pub struct AtRest {
     pub committed: BTreeMap<Arc<str>, BTreeMap<TopicPartition, i64>>,
     /// The configurations that are set for each topic.
     pub configs: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<str>>>,
+    /// The epoch of the quorum's leader.
+    pub quorum_epoch: i32,
+    /// The producer id that the auditor was given.
+    pub producer_id: i64,
 }
 
 /// The log of a partition at the end of a run.
@@ -65,6 +75,23 @@ pub struct LogAtRest {
     pub end: i64,
     /// Offsets and values, as they were read from the start to the end.
     pub records: Vec<(i64, Value)>,
+    /// The timestamps of the records, in milliseconds.
+    pub times: Vec<i64>,
+    /// The bytes of their batches.
+    pub bytes: u64,
+    /// What the records say of their producers.
+    pub folded: BTreeMap<i64, Known>,
+    /// What the broker says of them.
+    pub producers: BTreeMap<i64, Known>,
+}
+
+/// What is known of a producer: its last batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its epoch.
+    pub epoch: i32,
+    /// The sequence number of its last record.
+    pub sequence: i32,
 }
 
 /// A promise that was broken.
@@ -107,4 +134,6 @@ pub const ALL: &[Checker] = &[
     ASSIGNMENTS,
     METADATA,
     LIST_OFFSETS,
+    PRODUCERS,
+    RETENTION,
 ];

@@ -111,7 +111,7 @@ impl Story {
     pub(super) fn log(&mut self, at: &str, start: i64, values: &[u64]) {
         let records: Vec<_> = (start..).zip(values.iter().copied().map(Value)).collect();
         let end = start + values.len() as i64;
-        self.rest.logs.insert(Self::at(at), LogAtRest { start, end, records });
+        self.rest.logs.insert(Self::at(at), LogAtRest { start, end, records, ..LogAtRest::default() });
     }
 
     pub(super) fn offsets(offsets: &[(&str, i64)]) -> BTreeMap<TopicPartition, i64> {

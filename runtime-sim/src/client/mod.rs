@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod groups;
+pub mod inside;
 pub mod operations;
 pub(crate) mod requests;
 

@@ -137,6 +137,28 @@ pub fn fetch(
     partition: i32,
     offset: i64,
 ) -> Result<Fetched, CallError> {
+    let read = fetch_records(drive, client, topic, partition, offset)?;
+    let records = read.records.into_iter().map(|record| (record.offset, record.value.unwrap_or_default()));
+    Ok(Fetched { records: records.collect(), high_watermark: read.high_watermark, log_start: read.log_start })
+}
+
+/// What a Fetch of one partition brings, with all that stands in its records.
+pub(super) struct Read {
+    pub(super) records: Vec<Record>,
+    /// The bytes of their batches.
+    pub(super) bytes: u64,
+    pub(super) high_watermark: i64,
+    pub(super) log_start: i64,
+}
+
+/// As [`fetch`].
+pub(super) fn fetch_records(
+    drive: &mut impl Drive,
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<Read, CallError> {
     let asked = FetchPartition::default()
         .with_partition(partition)
         .with_current_leader_epoch(-1)
@@ -158,19 +180,17 @@ pub fn fetch(
     let data = data.ok_or_else(|| wrong("no partition"))?;
     code(data.error_code)?;
     let mut bytes = data.records.clone().unwrap_or_default();
+    let length = bytes.len() as u64;
     // The crate reserves as many records as a batch says that it has, and a batch may say anything.
     let too_many = |batch: BatchView<'_>| batch.header().records_count > BATCH_RECORDS_MAX;
     if batches(&bytes).any(|batch| batch.is_ok_and(too_many)) {
         return Err(wrong("a batch of more records than anybody wrote"));
     }
     let sets = RecordBatchDecoder::decode_all(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
-    let records = sets
-        .into_iter()
-        .flat_map(|set| set.records)
-        // A batch is sent whole, from its first record on.
-        .filter(|record| record.offset >= offset)
-        .map(|record| (record.offset, record.value.unwrap_or_default()));
-    Ok(Fetched { records: records.collect(), high_watermark: data.high_watermark, log_start: data.log_start_offset })
+    let all = sets.into_iter().flat_map(|set| set.records);
+    // A batch is sent whole, from its first record on.
+    let records = all.filter(|record| record.offset >= offset).collect();
+    Ok(Read { records, bytes: length, high_watermark: data.high_watermark, log_start: data.log_start_offset })
 }
 
 /// Fetches all that a partition holds.

@@ -93,6 +93,8 @@ pub struct Finished<M: Machine> {
     pub outcome: Outcome,
     /// What the auditor has read, where it came so far.
     pub rest: Option<AtRest>,
+    /// What it has read again after a loss of power at rest, where it came so far.
+    pub later: Option<AtRest>,
     /// The run as it was at its end.
     pub run: Run<M>,
 }
@@ -140,14 +142,19 @@ impl<M: Machine> Run<M> {
 
     /// Goes on to the end and checks what came of it. A panic on the way is a violation of [`INVARIANT`].
     pub fn finish(mut self, checkers: &[Checker]) -> Finished<M> {
-        let mut rest = None;
+        let (mut rest, mut later) = (None, None);
         let played = guard::guarded(|| {
             self.play()?;
             let read = self.audit()?;
             let seen = Seen { history: &self.history, rest: &read };
             let found = checkers.iter().find_map(|checker| (checker.check)(&seen));
-            rest = Some(read);
-            found.map_or(Ok(()), Err)
+            let read = rest.insert(read);
+            if let Some(found) = found {
+                return Err(found);
+            }
+            let read = self.audit_again(read)?;
+            let seen = Seen { history: &self.history, rest: later.insert(read) };
+            checkers.iter().find_map(|checker| (checker.check)(&seen)).map_or(Ok(()), Err)
         });
         let verdict = match played {
             Ok(result) => result.err(),
@@ -163,7 +170,7 @@ impl<M: Machine> Run<M> {
             effects: self.world.effects(),
             counters: self.counters.clone(),
         };
-        Finished { outcome, rest, run: self }
+        Finished { outcome, rest, later, run: self }
     }
 
     /// Sets up, where that has not been done, and goes on to a moment, at most to the end of all faults.

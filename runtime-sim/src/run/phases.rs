@@ -2,12 +2,14 @@
 
 use super::Run;
 use crate::actor::Input;
-use crate::checker::{AtRest, LogAtRest, Violation};
+use crate::checker::{AtRest, RESTART, Violation, unlike};
 use crate::client::operations::{self, TopicShown};
-use crate::client::{CallError, Client as Caller, admin};
+use crate::client::{CallError, Client as Caller, admin, inside};
 use crate::clock::WorldTime;
+use crate::disk::{self, Survival};
+use crate::draw::{Stream, WorldSeed};
 use crate::drive::Drive;
-use crate::history::{Answer, ClientIndex, Outcome, TopicPartition, Value, What};
+use crate::history::{Answer, ClientIndex, Outcome, TopicPartition, What};
 use crate::machine::Machine;
 use crate::node::{NodeIndex, NodeState};
 use core::time::Duration;
@@ -111,39 +113,38 @@ impl<M: Machine> Run<M> {
     pub(super) fn audit(&mut self) -> Result<AtRest, Violation> {
         self.world.check_invariants();
         let mut caller = Caller::connect(self, AUDITED);
-        self.read_all(&mut caller).map_err(|error| stuck(format!("what is there cannot be read: {error:?}")))
+        let groups = self.groups();
+        read_all(self, &mut caller, &groups).map_err(unread)
     }
 
-    fn read_all(&mut self, caller: &mut Caller) -> Result<AtRest, CallError> {
-        let mut rest = AtRest::default();
-        let topics: BTreeMap<String, TopicShown> = operations::topics(self, caller)?;
-        for (name, shown) in &topics {
-            let name: Arc<str> = name.as_str().into();
-            rest.topics.insert(Arc::clone(&name), (shown.id, shown.partitions as i32));
-            if name.starts_with("__") {
-                continue;
+    /// Takes the power away at rest, and finds all as it was. The clients do nothing meanwhile.
+    pub(super) fn audit_again(&mut self, before: &AtRest) -> Result<AtRest, Violation> {
+        let groups = self.groups();
+        let mut caller = Caller::connect(&mut self.world, AUDITED);
+        // What was on its way when the clients were stopped has arrived when this is answered.
+        stable_members(&mut self.world, &mut caller, &groups).map_err(unread)?;
+        let members = stable_members(&mut self.world, &mut caller, &groups).map_err(unread)?;
+        for node in self.nodes() {
+            let seed = WorldSeed(self.world.seed().draw(Stream::SurviveSector, &[node.0 as u64]).0);
+            self.world.power_loss(node, Survival { seed, profile: disk::Profile::Nothing });
+            if !self.world.start_and_wait(node, BOOT) {
+                let state = self.world.state(node);
+                return Err(stuck(format!("n{} does not start after a loss of power at rest: {state:?}", node.0)));
             }
-            for partition in 0..shown.partitions as i32 {
-                let of = TopicPartition { topic: Arc::clone(&name), partition };
-                let log = self.read_log(caller, &of)?;
-                rest.logs.insert(of, log);
-            }
-            let configs = admin::topic_configs(self, caller, &name)?;
-            rest.configs.insert(name, configs.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
         }
-        for group in self.groups() {
-            let committed = operations::all_committed(self, caller, &group)?;
-            rest.committed.insert(group, committed);
+        let mut caller = Caller::connect(&mut self.world, AUDITED);
+        let later = stable_members(&mut self.world, &mut caller, &groups).map_err(unread)?;
+        let same = |group: &&Arc<str>| match (members.get(*group), later.get(*group)) {
+            (Some(Some(before)), Some(Some(after))) => before == after,
+            _ => true,
+        };
+        if let Some(group) = groups.iter().find(|group| !same(group)) {
+            let (before, after) = (members.get(group), later.get(group));
+            let what = format!("group {group} has the members {after:?}, and had {before:?} before a loss of power");
+            return Err(Violation { checker: RESTART, ..stuck(what) });
         }
-        Ok(rest)
-    }
-
-    fn read_log(&mut self, caller: &mut Caller, of: &TopicPartition) -> Result<LogAtRest, CallError> {
-        let start = operations::list_offset(self, caller, &of.topic, of.partition, -2)?;
-        let end = operations::list_offset(self, caller, &of.topic, of.partition, -1)?;
-        let fetched = operations::fetch_all(self, caller, &of.topic, of.partition)?;
-        let records = fetched.records.iter().map(|(offset, value)| (*offset, Value::of(value))).collect();
-        Ok(LogAtRest { start, end, records })
+        let rest = read_all(&mut self.world, &mut caller, &groups).map_err(unread)?;
+        unlike(before, &rest).map_or(Ok(rest), Err)
     }
 
     /// The groups that clients of this run have to do with.
@@ -180,4 +181,40 @@ impl<M: Machine> Run<M> {
         self.tell_clients();
         true
     }
+}
+
+fn unread(error: CallError) -> Violation {
+    stuck(format!("what is there cannot be read: {error:?}"))
+}
+
+fn stable_members(
+    drive: &mut impl Drive,
+    caller: &mut Caller,
+    groups: &BTreeSet<Arc<str>>,
+) -> Result<BTreeMap<Arc<str>, Option<BTreeSet<String>>>, CallError> {
+    groups.iter().map(|group| Ok((Arc::clone(group), inside::stable_members(drive, caller, group)?))).collect()
+}
+
+fn read_all(drive: &mut impl Drive, caller: &mut Caller, groups: &BTreeSet<Arc<str>>) -> Result<AtRest, CallError> {
+    let mut rest = AtRest { quorum_epoch: inside::quorum_epoch(drive, caller)?, ..AtRest::default() };
+    let topics: BTreeMap<String, TopicShown> = operations::topics(drive, caller)?;
+    for (name, shown) in &topics {
+        let name: Arc<str> = name.as_str().into();
+        rest.topics.insert(Arc::clone(&name), (shown.id, shown.partitions as i32));
+        if name.starts_with("__") {
+            continue;
+        }
+        for partition in 0..shown.partitions as i32 {
+            let log = inside::log(drive, caller, &name, partition)?;
+            rest.logs.insert(TopicPartition { topic: Arc::clone(&name), partition }, log);
+        }
+        let configs = admin::topic_configs(drive, caller, &name)?;
+        rest.configs.insert(name, configs.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
+    }
+    for group in groups {
+        let committed = operations::all_committed(drive, caller, group)?;
+        rest.committed.insert(Arc::clone(group), committed);
+    }
+    rest.producer_id = operations::init_producer(drive, caller)?.id;
+    Ok(rest)
 }

@@ -4,7 +4,7 @@
 //! wrong with both says nothing about the bug.
 
 use crate::actor::{consumer, wire};
-use crate::checker::{self, Checker, Seen};
+use crate::checker::{self, Seen};
 use crate::plan::{self, Profile};
 use crate::run::{INVARIANT, PROGRESS, execute};
 use crate::script::{Act, ClientAct, Script};
@@ -23,8 +23,8 @@ pub struct Fired {
 
 /// The names of all that can fire.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    let of_clients = [wire::ANSWER_ORDER, wire::ANSWERED, consumer::SERVED_BYTES];
-    [INVARIANT, PROGRESS].into_iter().chain(of_clients).chain(checker::ALL.iter().map(|of| of.name))
+    let of_clients = [wire::ANSWER_ORDER, wire::ANSWERED, consumer::SERVED_BYTES, consumer::EVICTIONS];
+    [INVARIANT, PROGRESS, checker::RESTART].into_iter().chain(of_clients).chain(checker::ALL.iter().map(|of| of.name))
 }
 
 /// The script of a seed; where `calm`, without all that goes wrong in it.
@@ -47,11 +47,13 @@ pub fn fired(script: &Arc<Script>) -> Result<Vec<Fired>, String> {
     if let Some(violation) = finished.outcome.verdict {
         all.push(Fired { checker: violation.checker.to_owned(), what: violation.what });
     }
-    if let Some(rest) = &finished.rest {
+    for rest in finished.rest.iter().chain(&finished.later) {
         let seen = Seen { history: finished.run.history(), rest };
-        let judge = |of: &Checker| (of.check)(&seen);
-        let found = checker::ALL.iter().filter_map(judge);
-        all.extend(found.map(|violation| Fired { checker: violation.checker.to_owned(), what: violation.what }));
+        for violation in checker::ALL.iter().filter_map(|of| (of.check)(&seen)) {
+            if all.iter().all(|fired| fired.checker != violation.checker) {
+                all.push(Fired { checker: violation.checker.to_owned(), what: violation.what });
+            }
+        }
     }
     Ok(all)
 }

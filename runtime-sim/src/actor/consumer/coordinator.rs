@@ -11,9 +11,11 @@ use super::topics::Topics;
 use super::{Ask, Consumer, Life, REQUEST_TIMEOUT, To};
 use crate::actor::Context;
 use crate::actor::wire::node_at;
+use crate::clock::WorldTime;
 use crate::history::{TopicPartition, What};
 use crate::node::NodeIndex;
 use crate::script::Assignor;
+use core::time::Duration;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::{
     FindCoordinatorRequest, FindCoordinatorResponse, GroupId, HeartbeatRequest, LeaveGroupRequest,
@@ -23,6 +25,8 @@ use std::sync::Arc;
 
 const FIND_COORDINATOR_VERSION: i16 = 4;
 const HEARTBEAT_VERSION: i16 = 4;
+/// The promise that a member that gives signs of life stays in its group.
+pub const EVICTIONS: &str = "evictions";
 const LEAVE_GROUP_VERSION: i16 = 5;
 pub(super) const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 pub(super) const NOT_COORDINATOR: i16 = 16;
@@ -55,6 +59,10 @@ pub(super) struct Membership {
     /// The numbers of partitions that it shared out, where it leads.
     pub(super) led_on: Option<BTreeMap<Arc<str>, i32>>,
     heartbeat_under_way: bool,
+    /// When the last heartbeat was sent.
+    heartbeat_sent: WorldTime,
+    /// When the last one was sent that was taken while it had its part in this generation.
+    heartbeat_taken: Option<(i32, WorldTime)>,
     leave_under_way: bool,
 }
 
@@ -91,6 +99,8 @@ impl Membership {
             topics_led: BTreeSet::new(),
             led_on: None,
             heartbeat_under_way: false,
+            heartbeat_sent: WorldTime::default(),
+            heartbeat_taken: None,
             leave_under_way: false,
         }
     }
@@ -198,6 +208,7 @@ impl Consumer {
             return;
         }
         group.heartbeat_under_way = true;
+        group.heartbeat_sent = context.now;
         let generation = group.generation;
         let request = HeartbeatRequest::default()
             .with_group_id(GroupId(text(&group.name)))
@@ -213,6 +224,9 @@ impl Consumer {
     pub(super) fn take_heartbeat(&mut self, context: &mut Context<'_>, code: i16, generation: i32) {
         if let Some(group) = &mut self.group {
             group.heartbeat_under_way = false;
+            let is_taken = code == 0 && group.is_stable() && group.generation == generation;
+            group.heartbeat_taken =
+                if is_taken { Some((generation, group.heartbeat_sent)) } else { group.heartbeat_taken };
         }
         self.refused(context, code, generation);
     }
@@ -229,10 +243,27 @@ impl Consumer {
             }
             REBALANCE_IN_PROGRESS if is_current => group.rejoin = true,
             ILLEGAL_GENERATION if is_current => self.lose(context, false),
-            UNKNOWN_MEMBER_ID if is_current => self.lose(context, true),
+            UNKNOWN_MEMBER_ID if is_current => {
+                self.accuse_eviction(context);
+                self.lose(context, true);
+            }
             // Another has its instance id: it may not go on.
             FENCED_INSTANCE_ID if is_current => self.close(context),
             _ => {}
+        }
+    }
+
+    /// A member whose heartbeat was taken has a session from then on, by the coordinator's clock; whatever that gains or
+    /// loses, half of it has not passed so soon.
+    fn accuse_eviction(&self, context: &mut Context<'_>) {
+        let Some(group) = &self.group else { return };
+        let Some((_, taken)) = group.heartbeat_taken.filter(|(generation, _)| *generation == group.generation) else {
+            return;
+        };
+        if context.now < taken.after(self.plan.session_timeout / 2) {
+            let since = Duration::from_micros(context.now.0 - taken.0);
+            let session = self.plan.session_timeout;
+            context.accuse(EVICTIONS, format!("thrown out {since:?} after a heartbeat, with a session of {session:?}"));
         }
     }
 

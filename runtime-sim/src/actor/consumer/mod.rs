@@ -45,6 +45,7 @@ mod topics;
 
 pub use assignor::{Assignment, Members, Subscription, cooperative_sticky, range};
 pub use batches::SERVED_BYTES;
+pub use coordinator::EVICTIONS;
 
 use super::{Actor, Context, Input, TimerToken};
 use crate::history::{OperationId, TopicPartition};
