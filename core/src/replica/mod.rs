@@ -5,6 +5,7 @@
 //! 2. Appends to a partition take effect in the order in which they came, whatever their validation takes.
 //! 3. Every item of an append gets one result, and the append one answer, after all of its items have one.
 //! 4. A read's answer has whole batches below the visible end only.
+//! 5. Who waits for something new has seen all that is there.
 //!
 //! Absent here: connections, requests and their versions, groups, topics by name.
 
@@ -169,7 +170,8 @@ impl Replicas {
     }
 
     /// Asserts the invariants over all partitions.
-    pub fn check_invariants(&self) {
+    pub fn check_invariants(&self, store: &LogStore) {
+        self.check_waits(store);
         self.acknowledgements.check_invariants();
         self.watches.check_invariants();
         self.check_appends();

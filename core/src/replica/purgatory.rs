@@ -70,14 +70,15 @@ impl Acknowledgements {
 /// Readers that wait for something new.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watches {
-    by_ticket: BTreeMap<Ticket, Vec<TopicPartition>>,
+    /// What each waits for: partitions, with their visible ends as the reader has seen them.
+    by_ticket: BTreeMap<Ticket, Vec<(TopicPartition, Offset)>>,
     by_partition: BTreeSet<(TopicPartition, Ticket)>,
 }
 
 impl Watches {
     /// A reader waits for any of `partitions`.
-    pub(crate) fn add(&mut self, ticket: Ticket, partitions: Vec<TopicPartition>) {
-        for partition in &partitions {
+    pub(crate) fn add(&mut self, ticket: Ticket, partitions: Vec<(TopicPartition, Offset)>) {
+        for (partition, _) in &partitions {
             self.by_partition.insert((*partition, ticket));
         }
         self.by_ticket.insert(ticket, partitions);
@@ -92,7 +93,7 @@ impl Watches {
 
     /// A reader no longer waits.
     pub(crate) fn cancel(&mut self, ticket: Ticket) {
-        for partition in self.by_ticket.remove(&ticket).unwrap_or_default() {
+        for (partition, _) in self.by_ticket.remove(&ticket).unwrap_or_default() {
             self.by_partition.remove(&(partition, ticket));
         }
     }
@@ -103,6 +104,11 @@ impl Watches {
         from.take_while(move |(of, _)| *of == partition).map(|(_, ticket)| *ticket)
     }
 
+    /// What is waited for: partitions, with the visible ends that their readers have seen.
+    pub(crate) fn awaited(&self) -> impl Iterator<Item = (TopicPartition, Offset)> + '_ {
+        self.by_ticket.values().flatten().copied()
+    }
+
     /// Whether nobody waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.by_ticket.is_empty()
@@ -111,13 +117,13 @@ impl Watches {
     /// Asserts invariant 2.
     pub(crate) fn check_invariants(&self) {
         for (ticket, partitions) in &self.by_ticket {
-            for partition in partitions {
+            for (partition, _) in partitions {
                 let found = self.by_partition.contains(&(*partition, *ticket));
                 assert!(found, "a watch stands with each of its partitions");
             }
         }
         for (partition, ticket) in &self.by_partition {
-            let found = self.by_ticket.get(ticket).is_some_and(|partitions| partitions.contains(partition));
+            let found = self.by_ticket.get(ticket).is_some_and(|all| all.iter().any(|(of, _)| of == partition));
             assert!(found, "a watch stands with its ticket");
         }
     }
@@ -159,13 +165,14 @@ mod tests {
     #[test]
     fn a_watch_ends_with_the_first_of_its_partitions() {
         let mut watches = Watches::default();
-        watches.add(ticket(0), alloc::vec![partition(0), partition(1)]);
-        watches.add(ticket(1), alloc::vec![partition(1)]);
+        watches.add(ticket(0), alloc::vec![(partition(0), Offset(3)), (partition(1), Offset(4))]);
+        watches.add(ticket(1), alloc::vec![(partition(1), Offset(4))]);
+        assert_eq!(watches.awaited().count(), 3);
         watches.check_invariants();
         assert_eq!(watches.wake(partition(0)), [ticket(0)]);
         watches.check_invariants();
         assert_eq!(watches.wake(partition(1)), [ticket(1)]);
-        watches.add(ticket(2), alloc::vec![partition(0)]);
+        watches.add(ticket(2), alloc::vec![(partition(0), Offset(3))]);
         watches.cancel(ticket(2));
         assert!(watches.is_empty());
         watches.check_invariants();

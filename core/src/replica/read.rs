@@ -134,7 +134,18 @@ impl Replicas {
         if items.iter().any(moved) {
             work.replies.push((ticket, Reply::Woken));
         } else {
-            self.watches.add(ticket, items.iter().map(|item| item.partition).collect());
+            self.watches.add(ticket, items.iter().map(|item| (item.partition, item.end)).collect());
+        }
+    }
+
+    /// Asserts that whoever waits for something new has seen all that there is.
+    pub(super) fn check_waits(&self, store: &LogStore) {
+        for (partition, end) in self.watches.awaited() {
+            let has_seen = |now: Visible| now.high_watermark == end || now.last_stable == end;
+            assert!(
+                visible(store, partition).is_ok_and(has_seen),
+                "a reader waits for something that is not there yet"
+            );
         }
     }
 }

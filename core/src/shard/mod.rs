@@ -174,7 +174,7 @@ impl Shard {
     /// Asserts the invariants of the whole state.
     pub fn check_invariants(&self) {
         self.store.check_invariants();
-        self.replicas.check_invariants();
+        self.replicas.check_invariants(&self.store);
         self.coordinators.check_invariants();
         self.connections.check_invariants(self.requests.values().map(UnderWay::granted).sum());
         for ((id, sequence), under_way) in &self.requests {
