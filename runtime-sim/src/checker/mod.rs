@@ -75,8 +75,8 @@ pub struct LogAtRest {
     pub end: i64,
     /// Offsets and values, as they were read from the start to the end.
     pub records: Vec<(i64, Value)>,
-    /// The timestamps of the records, in milliseconds.
-    pub times: Vec<i64>,
+    /// The timestamps of the records, in milliseconds, where their producers gave them.
+    pub times: Vec<Option<i64>>,
     /// The bytes of their batches.
     pub bytes: u64,
     /// What the records say of their producers.

@@ -8,6 +8,7 @@ use crate::history::Value;
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::{DescribeGroupsRequest, DescribeProducersRequest, DescribeQuorumRequest, GroupId};
+use kafka_protocol::records::TimestampType;
 use std::collections::{BTreeMap, BTreeSet};
 
 const DESCRIBE_PRODUCERS_VERSION: i16 = 0;
@@ -31,7 +32,8 @@ pub fn log(drive: &mut impl Drive, client: &mut Client, topic: &str, partition: 
         for record in read.records {
             next = record.offset + 1;
             log.records.push((record.offset, Value::of(&record.value.unwrap_or_default())));
-            log.times.push(record.timestamp);
+            let is_own = record.timestamp_type == TimestampType::Creation;
+            log.times.push(is_own.then_some(record.timestamp));
             if record.producer_id >= 0 && record.sequence >= 0 {
                 let known = Known { epoch: record.producer_epoch.into(), sequence: record.sequence };
                 log.folded.insert(record.producer_id, known);

@@ -28,6 +28,10 @@ const AUDITED: NodeIndex = NodeIndex(0);
 /// How often it is looked whether all has come to rest.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// The codes of a coordinator that is not there yet.
+const LOADING: i16 = 14;
+const NOT_COORDINATOR: i16 = 16;
+
 fn stuck(what: String) -> Violation {
     Violation { checker: PROGRESS, what, operations: Vec::new(), partition: None, client: None }
 }
@@ -133,7 +137,17 @@ impl<M: Machine> Run<M> {
             }
         }
         let mut caller = Caller::connect(&mut self.world, AUDITED);
-        let later = stable_members(&mut self.world, &mut caller, &groups).map_err(unread)?;
+        let limit = self.world.now().after(BOOT);
+        let later = loop {
+            match stable_members(&mut self.world, &mut caller, &groups) {
+                // Coordinators load their groups when the node serves already.
+                Err(CallError::Code(LOADING | NOT_COORDINATOR)) if self.world.now() < limit => {
+                    let next = self.world.now().after(LOOK);
+                    while self.world.advance(next) {}
+                }
+                found => break found.map_err(unread)?,
+            }
+        };
         let same = |group: &&Arc<str>| match (members.get(*group), later.get(*group)) {
             (Some(Some(before)), Some(Some(after))) => before == after,
             _ => true,
