@@ -35,6 +35,8 @@ pub(super) struct Watch {
     states: BTreeMap<NodeIndex, String>,
     logs: BTreeMap<(NodeIndex, TopicPartition), LogEnds>,
     groups: BTreeMap<(NodeIndex, GroupId), GroupView>,
+    /// The hash of the world when the nodes were looked at last.
+    hash: u64,
     /// When the state is to be told, and what it was then.
     wanted: Option<Moment>,
     state: Option<String>,
@@ -123,11 +125,20 @@ impl<M: Machine> Run<M> {
     }
 
     fn look_at_nodes(&mut self, watch: &mut Watch) {
+        let hash = self.world.hash();
+        let has_stepped = mem::replace(&mut watch.hash, hash) != hash;
         for node in self.nodes() {
             let state = format!("{:?}", self.world.state(node));
-            if watch.states.get(&node) != Some(&state) {
+            let is_another = watch.states.get(&node) != Some(&state);
+            if is_another {
                 watch.states.insert(node, state.clone());
+                // Groups are told again when they are loaded.
+                watch.groups.retain(|(of, _), _| *of != node);
                 self.note(node, format!("is       {state}"), Fact::State(node, state));
+            }
+            // Only steps change what is there, and each of them changes the hash.
+            if !is_another && !has_stepped {
+                continue;
             }
             let logs: BTreeMap<_, _> =
                 self.world.machines(node).flat_map(M::log_ends).map(|ends| ((node, ends.partition), ends)).collect();

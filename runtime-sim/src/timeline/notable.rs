@@ -7,7 +7,9 @@ use crate::clock::WorldTime;
 use crate::history::{Answer, OperationId, Outcome, What};
 use crate::node::NodeIndex;
 use crate::trace::{Fact, tell_id, tell_partition};
-use std::collections::BTreeMap;
+use grete_core::group::GroupView;
+use grete_core::group::names::GroupId;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The things that are told of at most.
 const TOLD_MAX: usize = 100;
@@ -71,35 +73,58 @@ fn too_early(told: &Told<'_>, facts: &Facts, found: &mut Vec<Notable>) {
     }
 }
 
-/// What nodes told their operators, and nodes that gave up.
+/// What nodes told their operators as errors, and nodes that gave up.
 fn complaints(told: &Told<'_>, found: &mut Vec<Notable>) {
     for (event, entry) in told.trace.entries().iter().enumerate() {
-        let complaint = ["notice   Error: ", "notice   Warn: ", "failed   "];
+        let complaint = ["notice   Error: ", "failed   "];
         let what = complaint.iter().find_map(|prefix| entry.text.strip_prefix(prefix));
         found.extend(what.map(|what| Notable { at: entry.at, event, what: format!("the node says: {what}") }));
     }
 }
 
+/// Groups that a restart took back: what is different when they are loaded from what they were before.
 fn groups_that_went_back(told: &Told<'_>, found: &mut Vec<Notable>) {
-    let mut last = BTreeMap::new();
+    let mut last: BTreeMap<(NodeIndex, GroupId), &GroupView> = BTreeMap::new();
+    let mut restarted = BTreeSet::new();
     for (event, entry) in told.trace.entries().iter().enumerate() {
-        let Fact::Group(node, view) = &entry.fact else { continue };
-        let mut tell = |what: String| {
-            found.push(Notable { at: entry.at, event, what: format!("group {} on n{}: {what}", view.group, node.0) });
-        };
-        let before: Option<&grete_core::group::GroupView> = last.insert((*node, view.group.clone()), view);
-        let Some(before) = before else { continue };
-        if view.generation < before.generation {
-            tell(format!("the generation went back from {} to {}", before.generation.0, view.generation.0));
-        }
-        for (key @ (topic, partition), offset) in &before.offsets {
-            match view.offsets.get(key) {
-                Some(now) if now < offset => {
-                    tell(format!("the offset of {topic}/{partition} went back from {offset} to {now}"));
-                }
-                Some(_) => {}
-                None => tell(format!("the offset of {topic}/{partition}, {offset}, is gone")),
+        let (node, view) = match &entry.fact {
+            Fact::State(node, state) if state.starts_with("Down") => {
+                restarted.extend(last.keys().filter(|(of, _)| of == node).cloned());
+                continue;
             }
+            Fact::Group(node, view) => (*node, view),
+            Fact::Nothing
+            | Fact::Hop(_)
+            | Fact::Began(_)
+            | Fact::Ended(_)
+            | Fact::Act(_)
+            | Fact::State(..)
+            | Fact::Log(..)
+            | Fact::LogGone(..) => continue,
+        };
+        let key = (node, view.group.clone());
+        let is_loaded = restarted.remove(&key);
+        let before = last.insert(key, view).filter(|_| is_loaded);
+        for what in before.into_iter().flat_map(|before| taken_back(before, view)) {
+            found.push(Notable { at: entry.at, event, what: format!("group {} on n{}: {what}", view.group, node.0) });
         }
     }
+}
+
+fn taken_back(before: &GroupView, now: &GroupView) -> Vec<String> {
+    let mut told = Vec::new();
+    if now.generation < before.generation {
+        told.push(format!("the generation went back from {} to {}", before.generation.0, now.generation.0));
+    }
+    for (key, offset) in &before.offsets {
+        let (topic, partition) = key;
+        match now.offsets.get(key) {
+            Some(now) if now < offset => {
+                told.push(format!("the offset of {topic}/{partition} went back from {offset} to {now}"));
+            }
+            Some(_) => {}
+            None => told.push(format!("the offset of {topic}/{partition}, {offset}, is gone")),
+        }
+    }
+    told
 }

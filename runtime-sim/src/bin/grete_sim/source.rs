@@ -3,11 +3,12 @@
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
 use grete_core::shard::Shard;
+use grete_sim::actor::wire::{ANSWER_ORDER, ANSWERED};
 use grete_sim::checker::{self, Checker, Violation};
 use grete_sim::machine::Machine;
 use grete_sim::mutant::{Bug, Mutant};
 use grete_sim::plan::{self, Profile};
-use grete_sim::run::{INVARIANT, KINDS, Outcome, Run, kind_of, kind_of_act};
+use grete_sim::run::{INVARIANT, KINDS, Outcome, PROGRESS, Run, kind_of, kind_of_act};
 use grete_sim::script::{Act, Script};
 use std::fs;
 use std::path::Path;
@@ -155,7 +156,16 @@ pub(crate) fn kind_of_failure(violation: &Violation) -> (&'static str, &str) {
     (violation.checker, if violation.checker == INVARIANT { place } else { "" })
 }
 
-/// The checker's promise, where it is one of those that judge histories.
+/// The promise that a checker, or the run itself, holds the broker to.
 pub(crate) fn promise(name: &str) -> Option<&'static str> {
+    match name {
+        PROGRESS => {
+            return Some("once nothing goes wrong any more, all comes to rest within the time that the script gives");
+        }
+        INVARIANT => return Some("what the code asserts holds"),
+        ANSWER_ORDER => return Some("each request has its own answer, in the order of the requests of its connection"),
+        ANSWERED => return Some("once all is well, requests are answered in time"),
+        _ => {}
+    }
     checker::ALL.iter().find(|checker| checker.name == name).map(|checker| checker.promise)
 }
