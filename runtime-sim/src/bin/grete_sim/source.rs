@@ -150,10 +150,20 @@ pub(crate) fn tell(violation: &Violation) -> String {
     format!("{}: {}{place}", violation.checker, violation.what)
 }
 
-/// What tells two failures from each other: the checker, and for an assertion where it stands.
-pub(crate) fn kind_of_failure(violation: &Violation) -> (&'static str, &str) {
-    let place = violation.what.rsplit_once(" at ").map_or("", |(_, place)| place);
-    (violation.checker, if violation.checker == INVARIANT { place } else { "" })
+/// What tells two failures from each other: the checker; for an assertion also where it stands, and for what does not come to
+/// rest what is said of it, without names and numbers.
+pub(crate) fn kind_of_failure(violation: &Violation) -> (&'static str, String) {
+    let what = &violation.what;
+    let more = match violation.checker {
+        INVARIANT => what.rsplit_once(" at ").map_or("", |(_, place)| place).to_owned(),
+        PROGRESS => {
+            let first = what.split(':').next().unwrap_or_default();
+            let plain = first.split(' ').filter(|word| word.chars().all(|letter| letter.is_ascii_lowercase()));
+            plain.collect::<Vec<_>>().join(" ")
+        }
+        _ => String::new(),
+    };
+    (violation.checker, more)
 }
 
 /// The promise that a checker, or the run itself, holds the broker to.
