@@ -76,8 +76,8 @@ pub struct Disk {
     allocated_bytes: u64,
     queue: IoQueue,
     faults: Vec<FaultRule>,
-    /// How often each kind of operation was asked for on each path: addresses the draws.
-    asked: BTreeMap<(OpKind, Arc<str>), u64>,
+    /// How often each kind of operation was asked for on each path, by what the path is in a cause: addresses the draws.
+    asked: BTreeMap<(u64, OpKind), u64>,
     /// How many files have lost a name since those without any were forgotten.
     unnamed: usize,
     /// What files' paths were found to name, until names change.
@@ -176,9 +176,10 @@ impl Disk {
     pub(crate) fn submit(&mut self, shard: ShardId, io: IoId, op: IoOp) -> Option<(Ticket, u64)> {
         let kind = OpKind::of(&op);
         let path = &op.file().path;
-        let asked = self.asked.entry((kind, Arc::clone(path))).or_default();
+        let name = draw::name(path);
+        let asked = self.asked.entry((name, kind)).or_default();
         *asked += 1;
-        let cause = [draw::name(path), kind as u64, *asked];
+        let cause = [name, kind as u64, *asked];
         let delay_micros = self.extra_delay(kind, path, &cause);
         let (ticket, runs) = self.queue.push(shard, io, op, cause, delay_micros);
         if kind.changes_disk() {

@@ -14,10 +14,35 @@ use std::collections::BinaryHeap;
 /// An ordered agenda.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Agenda {
-    heap: BinaryHeap<Reverse<(WorldTime, u64, u32)>>,
+    heap: BinaryHeap<Reverse<Entry>>,
     slots: Vec<Option<Occurrence>>,
-    free: Vec<u32>,
+    free: Vec<usize>,
     scheduled: u64,
+}
+
+/// What is to happen, as one number, so that two are compared at once: when, the how manieth it is of all that were scheduled,
+/// and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry(u128);
+
+/// The bits of a place, and of the order of scheduling.
+const SLOT_BITS: u32 = 24;
+const SCHEDULED_BITS: u32 = u64::BITS - SLOT_BITS;
+
+impl Entry {
+    fn new(at: WorldTime, scheduled: u64, slot: usize) -> Self {
+        assert!(slot < 1 << SLOT_BITS, "what is to happen is bounded");
+        assert!(scheduled < 1 << SCHEDULED_BITS, "a run ends");
+        Self(u128::from(at.0) << u64::BITS | u128::from(scheduled << SLOT_BITS | slot as u64))
+    }
+
+    const fn at(self) -> WorldTime {
+        WorldTime((self.0 >> u64::BITS) as u64)
+    }
+
+    const fn slot(self) -> usize {
+        self.0 as usize & ((1 << SLOT_BITS) - 1)
+    }
 }
 
 impl Agenda {
@@ -26,38 +51,39 @@ impl Agenda {
         self.scheduled += 1;
         let slot = match self.free.pop() {
             Some(slot) => {
-                self.slots[slot as usize] = Some(occurrence);
+                self.slots[slot] = Some(occurrence);
                 slot
             }
             None => {
                 self.slots.push(Some(occurrence));
-                u32::try_from(self.slots.len() - 1).expect("what is to happen is bounded")
+                self.slots.len() - 1
             }
         };
-        self.heap.push(Reverse((at, self.scheduled, slot)));
+        self.heap.push(Reverse(Entry::new(at, self.scheduled, slot)));
     }
 
     /// When something happens next.
     pub(super) fn next_at(&self) -> Option<WorldTime> {
-        self.heap.peek().map(|Reverse((at, ..))| *at)
+        self.heap.peek().map(|Reverse(entry)| entry.at())
     }
 
     /// Takes what happens next, with its moment.
     pub(super) fn pop(&mut self) -> Option<(WorldTime, Occurrence)> {
-        let Reverse((at, _, slot)) = self.heap.pop()?;
-        let occurrence = self.slots[slot as usize].take().expect("what is in the heap has its place");
-        self.free.push(slot);
-        Some((at, occurrence))
+        let Reverse(entry) = self.heap.pop()?;
+        let occurrence = self.slots[entry.slot()].take().expect("what is in the heap has its place");
+        self.free.push(entry.slot());
+        Some((entry.at(), occurrence))
     }
 
     /// Forgets what is not to happen.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&Occurrence) -> bool) {
         let Self { heap, slots, free, .. } = self;
-        heap.retain(|Reverse((_, _, slot))| {
-            let kept = slots[*slot as usize].as_ref().is_some_and(&mut keep);
+        heap.retain(|Reverse(entry)| {
+            let slot = &mut slots[entry.slot()];
+            let kept = slot.as_ref().is_some_and(&mut keep);
             if !kept {
-                slots[*slot as usize] = None;
-                free.push(*slot);
+                *slot = None;
+                free.push(entry.slot());
             }
             kept
         });
