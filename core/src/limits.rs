@@ -144,6 +144,15 @@ pub const FRAME_SHARE_BYTES_MIN: usize = 4 << 20;
 /// What answers may hold that have not left.
 pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// The most bytes of records that a commit round writes to the journal. A larger one syncs the files of its logs.
+pub const LOG_JOURNAL_ROUND_BYTES_MAX: usize = 128 << 10;
+
+/// Frames of a journal begin at multiples of this: what is being written lies in no page with what is durable.
+pub const LOG_JOURNAL_FRAME_BYTES: u64 = 4096;
+
+/// The bytes that are written at once to make room for a journal.
+pub const LOG_JOURNAL_PIECE_BYTES: usize = 1 << 20;
+
 /// A flushed-ends file is not written anew before it has this many bytes.
 pub const LOG_ENDS_FILE_BYTES_MIN: u64 = 256 << 10;
 

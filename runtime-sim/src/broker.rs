@@ -74,7 +74,8 @@ pub fn node_config(dirs: u16) -> NodeConfig {
             offsets_segment_bytes: 100 << 20,
         },
         auto_create_topics: false,
-        logs: LogStoreConfig::default(),
+        // What is written to make room for a journal is kept in memory here.
+        logs: LogStoreConfig { journal_bytes: 64 << 10, ..LogStoreConfig::default() },
         metadata_snapshot_bytes: 20 << 20,
         groups: Arc::new(GroupSettings { initial_rebalance_delay_ms: 0, ..GroupSettings::default() }),
         request_bytes_max: 100 << 20,

@@ -125,6 +125,8 @@ pub struct LogStoreConfig {
     pub tail_bytes_max: usize,
     /// The most bytes that a recovery after a crash may have to read again for each log directory.
     pub recovery_debt_bytes_max: u64,
+    /// The bytes of each half of the journal of a log directory: a multiple of 4,096. With 0 there is none.
+    pub journal_bytes: u64,
     /// How long what was flushed may go unrecorded in the flushed-ends file.
     pub record_interval_ms: i64,
     /// `log.retention.check.interval.ms`.
@@ -140,6 +142,7 @@ impl Default for LogStoreConfig {
             shards: 1,
             tail_bytes_max: 64 << 20,
             recovery_debt_bytes_max: 32 << 20,
+            journal_bytes: 8 << 20,
             record_interval_ms: 1_000,
             retention_check_interval_ms: 300_000,
             producer_id_expiration_ms: 86_400_000,

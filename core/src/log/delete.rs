@@ -105,6 +105,7 @@ impl LogStore {
         let first = self.config.shard.0 == 0;
         for index in 0..self.dirs.len() {
             self.dirs[index].ends.keep_known(&partitions);
+            self.dirs[index].boot.keep_known(&partitions);
             for (home, files) in self.dirs[index].homes.take_all() {
                 if !first || homes.contains(&home) {
                     continue;

@@ -7,9 +7,10 @@
 
 use super::ends::Ends;
 use super::io::{Asked, IoTable, Purpose, RoundNumber};
+use super::journal::Journal;
 use super::recovery::{Boot, FoundHomes};
 use crate::effect::{Effects, IoOp};
-use crate::ids::{LogDirIndex, Offset, TopicPartition};
+use crate::ids::{FileName, LogDirIndex, Offset, TopicPartition};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
@@ -28,6 +29,7 @@ pub(super) struct Dir {
     /// The logs that the next round covers.
     pub(super) dirty: BTreeSet<TopicPartition>,
     pub(super) ends: Ends,
+    pub(super) journal: Journal,
     /// How far it is with what it held at boot.
     pub(super) boot: Boot,
     /// Partitions' directories that it held at boot and that no log has claimed.
@@ -51,7 +53,7 @@ pub(super) struct Round {
 }
 
 impl Dir {
-    pub(super) fn new(index: LogDirIndex, path: String) -> Self {
+    pub(super) fn new(index: LogDirIndex, path: String, journal: Journal) -> Self {
         Self {
             index,
             path,
@@ -61,6 +63,7 @@ impl Dir {
             open: 0,
             dirty: BTreeSet::new(),
             ends: Ends::default(),
+            journal,
             boot: Boot::default(),
             homes: FoundHomes::default(),
             departed: BTreeSet::new(),
@@ -89,6 +92,12 @@ impl Dir {
         let outstanding = core::mem::take(&mut self.open);
         self.round = Some(Round { number: self.last_round, outstanding, covers, making });
         self.last_round
+    }
+
+    /// Asks for a sync that rounds do not wait for, but the record of the flushed ends that was captured.
+    pub(super) fn ask_behind(&mut self, io: &mut IoTable, file: FileName, effects: &mut Effects) {
+        self.ends.note_behind();
+        io.ask(Asked { dir: self.index, round: None, purpose: Purpose::SyncBehind }, IoOp::Sync { file }, effects);
     }
 
     /// Asks for an operation that a round waits for.
@@ -149,5 +158,6 @@ impl Dir {
         self.round = None;
         self.open = 0;
         self.dirty.clear();
+        self.journal.stop();
     }
 }

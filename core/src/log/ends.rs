@@ -74,8 +74,18 @@ struct Capture {
     debt: u64,
     /// Whether these are all entries, and the file is replaced.
     whole: bool,
+    /// Whether the round has ended that covers it.
+    round_ended: bool,
+    /// Syncs that are not complete and that no round waits for.
+    behind: usize,
     /// The operations of the write that are not complete.
     outstanding: u8,
+}
+
+impl Capture {
+    const fn new(entries: Vec<EndEntry>, debt: u64, whole: bool) -> Self {
+        Self { entries, debt, whole, round_ended: false, behind: 0, outstanding: 0 }
+    }
 }
 
 impl Ends {
@@ -162,10 +172,27 @@ impl Ends {
     }
 
     /// Whether the round that begins now is to record what it covers.
-    pub(super) fn wants(&self, now: Instant, debt_max: u64) -> bool {
-        let due = self.due.is_some_and(|due| due <= now) || self.debt >= debt_max / 2;
+    pub(super) fn wants(&self, now: Instant, debt_max: u64, journal_fills: bool) -> bool {
+        let due = self.due.is_some_and(|due| due <= now) || self.debt >= debt_max / 2 || journal_fills;
         let wants = due && !self.unrecorded.is_empty() || self.takes_over;
         wants && self.captured.is_none() && self.writing.is_none()
+    }
+
+    /// Counts a sync that what was captured waits for.
+    pub(super) fn note_behind(&mut self) {
+        self.captured.as_mut().expect("a sync is behind what was captured").behind += 1;
+    }
+
+    /// Such a sync is complete.
+    pub(super) fn synced_behind(&mut self) {
+        self.captured.as_mut().expect("what was captured waits for its syncs").behind -= 1;
+    }
+
+    /// A round has ended; what was captured was so when it began, or before.
+    pub(super) fn note_round_ended(&mut self) {
+        if let Some(capture) = &mut self.captured {
+            capture.round_ended = true;
+        }
     }
 
     /// Whether a capture now would not lose a log: one that cannot be captured keeps the entry that it has, which a new file
@@ -213,7 +240,7 @@ impl LogStore {
             return;
         }
         ends.is_first = true;
-        ends.captured = Some(Capture { entries: Vec::new(), debt: 0, whole: true, outstanding: 0 });
+        ends.captured = Some(Capture { round_ended: true, ..Capture::new(Vec::new(), 0, true) });
         self.write_ends(index, effects);
     }
 
@@ -257,14 +284,15 @@ impl LogStore {
         }
         let interval = if self.closing == Closing::No { self.config.record_interval_ms } else { 0 };
         dir.ends.due = (!dir.ends.unrecorded.is_empty()).then(|| now.instant.after_ms(interval));
-        dir.ends.captured = Some(Capture { entries, debt, whole, outstanding: 0 });
+        dir.ends.captured = Some(Capture::new(entries, debt, whole));
     }
 
-    /// Writes what was captured when the round began that has ended now.
+    /// Writes what was captured, once the round has ended that began then and all of it is synced.
     pub(super) fn write_ends(&mut self, index: usize, effects: &mut Effects) {
         let shard = self.config.shard;
         let dir = &mut self.dirs[index];
-        let Some(mut capture) = dir.ends.captured.take() else { return };
+        let complete = |capture: &mut Capture| capture.round_ended && capture.behind == 0;
+        let Some(mut capture) = dir.ends.captured.take_if(complete) else { return };
         let since = self.since.expect("no round begins before it is known since when only Grete writes here");
         let file = FileName::new(dir.index, &names::flushed_ends(shard));
         if capture.whole {

@@ -35,6 +35,10 @@ pub(super) enum Purpose {
     WriteBatches(TopicPartition, Offset),
     /// One step of replacing a file.
     Replace(ReplaceId),
+    /// Syncs a file of a log before the flushed ends are recorded that were captured.
+    SyncBehind,
+    /// Makes the journal of a directory.
+    MakeJournal,
     /// Appends to the flushed-ends file.
     RecordEnds,
     /// Removes a file or directory, or gives it the name of one that is to be removed.

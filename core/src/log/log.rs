@@ -4,6 +4,7 @@ use super::config::{Durability, LogConfig};
 use super::epochs::LeaderEpochs;
 use super::files::segment_name::SegmentFile;
 use super::io::RoundNumber;
+use super::journal::Kept;
 use super::outcome::Unavailable;
 use super::producer::ProducerState;
 use super::segment::Segment;
@@ -80,6 +81,8 @@ pub(super) struct OnDisk {
     pub(super) closed: Vec<Offset>,
     /// Files with writes that no round has covered yet.
     pub(super) unsynced: Vec<(Offset, SegmentFile)>,
+    /// What the next round may write to the journal.
+    pub(super) kept: Kept,
     /// Whether `partition.metadata` still has to be written.
     pub(super) metadata_missing: bool,
     /// Whether `partition.metadata` was found, and may not be durable.
@@ -150,6 +153,7 @@ impl Log {
                 snapshots: Vec::new(),
                 closed: Vec::new(),
                 unsynced: Vec::new(),
+                kept: Kept::NOTHING,
                 metadata_missing: true,
                 metadata_unsynced: false,
                 creating: 0,

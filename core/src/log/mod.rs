@@ -34,6 +34,8 @@ pub mod files;
 mod header;
 mod index;
 mod io;
+mod journal;
+mod journal_file;
 #[expect(clippy::module_inception, reason = "the log of one partition is the noun")]
 mod log;
 mod names;
@@ -57,7 +59,7 @@ mod view;
 
 pub use append::Appending;
 pub use config::{CleanupPolicy, Durability, LogConfig, LogStoreConfig, TimestampType, TopicCompression};
-pub(crate) use names::parse_flushed_ends as flushed_ends_shard;
+pub(crate) use names::{is_journal, parse_flushed_ends as flushed_ends_shard};
 pub use outcome::{
     AppendError, AppendInfo, AppendOrigin, LogEvent, LookupOutcome, PartitionSize, ProducerDescription, ReadError,
     ReadOutcome, ReadRequest, ReadTicket, Records, StoredBatch, TimestampOffset, TimestampQuery, Unavailable,

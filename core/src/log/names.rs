@@ -19,6 +19,37 @@ pub(crate) fn parse_flushed_ends(name: &str) -> Option<ShardId> {
     name.strip_prefix(FLUSHED_ENDS)?.parse().ok().map(ShardId)
 }
 
+/// The start of the names of the journals of a directory.
+const JOURNAL: &str = "grete-journal-";
+
+/// A file of a journal: which start of the node made it, for which shard, and which half it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct JournalName {
+    pub(super) age: u32,
+    pub(super) shard: ShardId,
+    pub(super) half: u8,
+}
+
+/// A file of a journal.
+pub(super) fn journal(name: JournalName) -> Arc<str> {
+    format!("{JOURNAL}{}-{}-{}", name.age, name.shard, name.half).into()
+}
+
+/// The file of a journal that has this name.
+pub(super) fn parse_journal(name: &str) -> Option<JournalName> {
+    let mut numbers = name.strip_prefix(JOURNAL)?.split('-');
+    let age = numbers.next()?.parse().ok()?;
+    let shard = ShardId(numbers.next()?.parse().ok()?);
+    let half = numbers.next()?.parse().ok().filter(|half| *half < 2)?;
+    let name = JournalName { age, shard, half };
+    numbers.next().is_none().then_some(name)
+}
+
+/// Whether a file is one of a journal.
+pub(crate) fn is_journal(name: &str) -> bool {
+    parse_journal(name).is_some()
+}
+
 /// The directory of a partition: `topic-N`.
 pub(super) fn home(topic: &str, partition: PartitionIndex) -> Arc<str> {
     PartitionDir::live(topic, partition).format().into()

@@ -1,13 +1,16 @@
 //! Commit rounds: how what was appended in a directory becomes durable.
 //!
 //! At the end of each step the batches go out as writes. Where no round is in flight, one begins: it syncs each file that
-//! has unsynced writes and each directory that has new names, and ends when these and all writes before them are complete.
+//! has unsynced writes and each directory that has new names, or writes what is unsynced to the [journal](super::journal) and
+//! syncs that, and ends when these and all writes before them are complete.
 //! What comes meanwhile joins the next one, which begins with the end of the step in which this one ended.
 
 use super::dir::Dir;
 use super::files::segment_name::SegmentFile;
 use super::files::{leader_epoch_checkpoint, partition_metadata};
 use super::io::{IoTable, Purpose, RoundNumber};
+use super::journal::Kept;
+use super::journal_file::JournalEntry;
 use super::log::{Home, Log, Phase, WriteUnderWay};
 use super::names;
 use super::outcome::{LogEvent, Unavailable};
@@ -68,7 +71,7 @@ impl LogStore {
         if dir.offline || dir.round.is_some() || !dir.ends.has_file() {
             return;
         }
-        let wants = dir.ends.wants(now.instant, self.config.recovery_debt_bytes_max);
+        let wants = dir.ends.wants(now.instant, self.config.recovery_debt_bytes_max, dir.journal.is_filling());
         let records = wants
             && dir.ends.can_capture(|partition| {
                 self.logs.get(&partition).is_some_and(|log| log.disk.home == Home::Made && !log.disk.closed.is_empty())
@@ -88,7 +91,17 @@ impl LogStore {
             making += usize::from(log.disk.home == Home::Making);
         }
         let partitions: Vec<_> = covers.keys().copied().collect();
+        let frame = self.journal_entries(index, &partitions, records, effects);
+        let dir = &mut self.dirs[index];
         let round = dir.begin_round(covers, making);
+        dir.journal.begin_round(records);
+        let how = if frame.is_some() { How::Journal } else { How::Files };
+        if let Some(entries) = frame {
+            let since = self.since.expect("no round begins before it is known since when only Grete writes here");
+            for op in dir.journal.put(dir.index, since, &entries) {
+                dir.ask(&mut self.io, round, Purpose::Step, op, effects);
+            }
+        }
         if records {
             self.capture_ends(index, now);
         }
@@ -97,12 +110,16 @@ impl LogStore {
             if log.disk.home != Home::Made {
                 continue;
             }
+            if how == How::Journal && !records {
+                log.disk.kept = Kept::NOTHING;
+                continue;
+            }
             let mut out = Out { io: &mut self.io, dir: &mut self.dirs[index], effects };
             if records && unrecorded.contains(&partition) {
                 // What lies before the recorded end is not scanned again, so its index entries have to be there.
                 out.write_active_index(log, round);
             }
-            out.sync(log, round);
+            out.sync(log, round, how);
             if records {
                 self.write_epochs(partition, round, effects);
             }
@@ -122,7 +139,7 @@ impl LogStore {
             log.disk.home = Home::Made;
             out.write(log, round);
             if covered {
-                out.sync(log, round);
+                out.sync(log, round, How::Files);
             }
         }
         if covered {
@@ -163,6 +180,7 @@ impl LogStore {
                 self.events.push_back(LogEvent::Flushed { partition, durable_end: log.durable_end });
             }
         }
+        self.dirs[index].ends.note_round_ended();
         self.write_ends(index, effects);
     }
 
@@ -204,6 +222,15 @@ impl LogStore {
     }
 }
 
+/// How a round makes batches durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// By syncing the files that they are in.
+    Files,
+    /// By a frame of the journal. Where the flushed ends are recorded, the files are synced behind it.
+    Journal,
+}
+
 /// Where a log's operations go.
 pub(super) struct Out<'a> {
     pub(super) io: &'a mut IoTable,
@@ -226,6 +253,14 @@ impl Out<'_> {
             }
             log.disk.writes.push_back(WriteUnderWay { end: pending.end, complete: false });
             log.note_unsynced(pending.base, SegmentFile::Log);
+            let entry = JournalEntry {
+                partition: log.partition,
+                segment: pending.base,
+                position: pending.position,
+                end: pending.end,
+                parts: pending.parts.clone(),
+            };
+            self.dir.journal.keep(log, entry);
             let purpose = Purpose::WriteBatches(log.partition, pending.end);
             self.ask(round, purpose, IoOp::Write { file, position: pending.position, parts: pending.parts });
         }
@@ -301,10 +336,14 @@ impl Out<'_> {
     }
 
     /// Syncs what a log has written and named since it was covered last.
-    fn sync(&mut self, log: &mut Log, round: RoundNumber) {
+    fn sync(&mut self, log: &mut Log, round: RoundNumber, how: How) {
+        log.disk.kept = Kept::NOTHING;
         for (base, kind) in core::mem::take(&mut log.disk.unsynced) {
             let file = log.file_name(base, kind);
-            self.ask(round, Purpose::Step, IoOp::Sync { file });
+            match how {
+                How::Files => self.ask(round, Purpose::Step, IoOp::Sync { file }),
+                How::Journal => self.dir.ask_behind(self.io, file, self.effects),
+            }
         }
         if core::mem::take(&mut log.disk.metadata_unsynced) {
             let file = names::fixed(log.dir, &log.home, partition_metadata::NAME);

@@ -3,6 +3,7 @@
 use super::config::{LogConfig, LogStoreConfig};
 use super::dir::Dir;
 use super::io::{IoTable, Purpose};
+use super::journal::{self, Journal};
 use super::log::{Log, Phase};
 use super::outcome::{LogEvent, Unavailable};
 use super::read::Reads;
@@ -46,10 +47,11 @@ impl LogStore {
     /// [`start`](Self::start).
     pub fn boot(config: LogStoreConfig, found: &FoundFiles, now: Now, effects: &mut Effects) -> Self {
         let tail = TailBudget::new(config.tail_bytes_max);
+        let journal = Journal::new(config.shard, config.journal_bytes);
         let mut store = Self {
             config,
             since: None,
-            dirs: found.dirs.iter().map(|dir| Dir::new(dir.dir, dir.path.clone())).collect(),
+            dirs: found.dirs.iter().map(|dir| Dir::new(dir.dir, dir.path.clone(), journal.clone())).collect(),
             logs: BTreeMap::new(),
             io: IoTable::default(),
             tail,
@@ -93,7 +95,8 @@ impl LogStore {
     /// The directories of which that is so by themselves: what is in one that failed on the way was not all taken over.
     #[must_use]
     pub fn proven_dirs(&self) -> BTreeSet<LogDirIndex> {
-        let proven = |dir: &&Dir| !dir.offline && dir.boot.is_done() && dir.ends.is_proven();
+        let proven =
+            |dir: &&Dir| !dir.offline && dir.boot.is_done() && dir.boot.is_dispensable() && dir.ends.is_proven();
         self.dirs.iter().filter(proven).map(|dir| dir.index).collect()
     }
 
@@ -159,6 +162,8 @@ impl LogStore {
             | Purpose::Create(_)
             | Purpose::WriteBatches(..)
             | Purpose::Replace(_)
+            | Purpose::SyncBehind
+            | Purpose::MakeJournal
             | Purpose::RecordEnds
             | Purpose::Step => {}
         }
@@ -168,6 +173,11 @@ impl LogStore {
         // A directory that somebody else keeps files in, too (the quorum), may be there already.
         let is_there = |error: &IoError| error.kind == IoErrorKind::AlreadyExists;
         let tolerated = matches!(asked.purpose, Purpose::MakeHome(_)) && result.as_ref().is_err_and(is_there);
+        if let (Purpose::MakeJournal, Err(error)) = (&asked.purpose, &result)
+            && journal::lacks_space(error)
+        {
+            return self.journal_made(asked.dir, Some(error), now, effects);
+        }
         if let Err(error) = result
             && !tolerated
         {
@@ -182,6 +192,11 @@ impl LogStore {
                 Some(AfterReplace::Partition(_)) | None => {}
             },
             Purpose::RecordEnds => self.ends_written(asked.dir, now, effects),
+            Purpose::SyncBehind => {
+                self.dirs[index].ends.synced_behind();
+                self.write_ends(index, effects);
+            }
+            Purpose::MakeJournal => self.journal_made(asked.dir, None, now, effects),
             Purpose::Step => {}
             Purpose::Remove(_)
             | Purpose::ReadBoot(_)

@@ -20,7 +20,7 @@ const BATCH_OVERHEAD: u64 = 200;
 const RECORD_OVERHEAD: u64 = 30;
 
 /// What a broker may be told, each value as likely as another. An empty one stands for the default.
-const PROPERTIES: [(&str, &[&str]); 20] = [
+const PROPERTIES: [(&str, &[&str]); 21] = [
     ("log.segment.bytes", &["1500", "4096", "30000", "1048576"]),
     ("log.index.size.max.bytes", &["32", "200", ""]),
     ("log.index.interval.bytes", &["0", "300", ""]),
@@ -40,6 +40,7 @@ const PROPERTIES: [(&str, &[&str]); 20] = [
     ("grete.sim.tail.bytes", &["0", "3000", ""]),
     ("grete.sim.recovery.debt.bytes", &["1000", "50000", ""]),
     ("grete.sim.record.interval.ms", &["1", "30", ""]),
+    ("grete.sim.journal.bytes", &["0", "8192", "16384", ""]),
     ("offsets.retention.check.interval.ms", &["100", "5000", ""]),
 ];
 

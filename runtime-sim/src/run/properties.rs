@@ -75,6 +75,7 @@ const KEYS: &[(&str, i64, i64, Set)] = &[
         parts.config.logs.recovery_debt_bytes_max = value as u64;
     }),
     ("grete.sim.record.interval.ms", 1, i64::MAX, |parts, value| parts.config.logs.record_interval_ms = value),
+    ("grete.sim.journal.bytes", 0, 1 << 30, |parts, value| parts.config.logs.journal_bytes = value as u64),
 ];
 
 /// The names of the keys that a plan may set.

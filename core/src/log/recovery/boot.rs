@@ -2,6 +2,7 @@
 //! checkpoints.
 
 use super::before::{Before, Checkpoint};
+use super::journal::Journaled;
 use super::{FoundFile, HomeName};
 use crate::effect::{Effect, Effects, IoOp, Level};
 use crate::event::{FoundEntry, IoOutput, IoResult};
@@ -10,13 +11,15 @@ use crate::limits::LOG_READ_BYTES_MAX;
 use crate::log::ends_file::{self, EndEntry, EndsError, FlushedEnds};
 use crate::log::files::partition_dir::{DirKind, PartitionDir};
 use crate::log::io::{Asked, Purpose};
-use crate::log::names;
+use crate::log::journal_file;
+use crate::log::names::{self, JournalName};
 use crate::log::store::LogStore;
 use crate::time::Now;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use bytes::Bytes;
 
 /// The directories of partitions that were found and that no log has claimed yet.
 #[derive(Clone, Debug, Default)]
@@ -75,19 +78,23 @@ pub(in crate::log) enum BootFile {
     Ends(ShardId),
     /// One of Kafka's checkpoints.
     Checkpoint(Checkpoint),
+    /// A journal of an earlier start.
+    Journal(JournalName),
 }
 
 impl BootFile {
     /// The file with this name, where it is one that is read.
     fn parse(name: &str) -> Option<Self> {
         let checkpoint = Checkpoint::ALL.into_iter().find(|checkpoint| checkpoint.name() == name);
-        checkpoint.map(Self::Checkpoint).or_else(|| names::parse_flushed_ends(name).map(Self::Ends))
+        let ends = || names::parse_flushed_ends(name).map(Self::Ends);
+        checkpoint.map(Self::Checkpoint).or_else(ends).or_else(|| names::parse_journal(name).map(Self::Journal))
     }
 
     fn name(self) -> Arc<str> {
         match self {
             Self::Ends(shard) => names::flushed_ends(shard),
             Self::Checkpoint(checkpoint) => checkpoint.name().into(),
+            Self::Journal(name) => names::journal(name),
         }
     }
 }
@@ -100,6 +107,10 @@ pub(in crate::log) struct Boot {
     said: Vec<(ShardId, FlushedEnds)>,
     /// What Kafka's files say.
     before: Before,
+    /// What journals say.
+    pub(super) journaled: Journaled,
+    /// Whether a log is set aside of which journals have something: they are kept for whoever mends it.
+    pub(super) keeps_journals: bool,
     stage: Stage,
     /// Logs that wait for the files.
     waiting: Vec<TopicPartition>,
@@ -138,9 +149,19 @@ impl Boot {
         (self.stage == Stage::Unrecorded || self.before.any).then_some(&self.before)
     }
 
+    /// Whether files of earlier starts can go once all logs are recorded.
+    pub(in crate::log) const fn is_dispensable(&self) -> bool {
+        !self.keeps_journals
+    }
+
     /// Whether logs can be opened.
     pub(in crate::log) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Recorded | Stage::Unrecorded)
+    }
+
+    /// Forgets logs of topics that are not known any more.
+    pub(in crate::log) fn keep_known(&mut self, known: &BTreeSet<TopicPartition>) {
+        self.journaled.keep_known(known);
     }
 
     /// A log does not wait any more.
@@ -170,6 +191,9 @@ impl LogStore {
             }
             let file = BootFile::parse(&entry.path);
             dir.boot.before.any |= matches!(file, Some(BootFile::Checkpoint(_)));
+            if let Some(BootFile::Journal(name)) = file {
+                dir.journal.note_found(name.age);
+            }
             if let Some(file) = file.filter(|_| length > 0) {
                 dir.boot.reading.push(Reading { file, length, bytes: Vec::new() });
             }
@@ -207,11 +231,24 @@ impl LogStore {
         let reading = &mut boot.reading[at];
         reading.bytes.extend_from_slice(&piece);
         let (read, length) = (reading.bytes.len() as u64, reading.length);
+        if let BootFile::Journal(name) = file {
+            let bytes = Bytes::from(core::mem::take(&mut reading.bytes));
+            let found = journal_file::decode(&bytes, length);
+            if found.wants_more && read < length && !piece.is_empty() {
+                reading.bytes = bytes.into();
+                return self.read_boot(index, file, read, length, effects);
+            }
+            boot.reading.remove(at);
+            let (shard, shards) = (self.config.shard, self.config.shards);
+            boot.journaled.take(name.age, found.frames, |partition| partition.shard(shards) == shard);
+            return self.end_boot(index, now, effects);
+        }
         if read < length && !piece.is_empty() {
             return self.read_boot(index, file, read, length, effects);
         }
         let bytes = boot.reading.remove(at).bytes;
         match file {
+            BootFile::Journal(_) => unreachable!("journals were taken above"),
             BootFile::Checkpoint(checkpoint) => boot.before.take(checkpoint, &bytes),
             BootFile::Ends(shard) => match ends_file::decode(&bytes) {
                 Ok(ends) => boot.said.push((shard, ends)),
@@ -244,6 +281,7 @@ impl LogStore {
         }
         let said = core::mem::take(&mut dir.boot.said);
         let (count, others): (Vec<_>, Vec<_>) = said.into_iter().partition(|(_, ends)| ends.since == since);
+        dir.boot.journaled.start(since);
         let recorded = !count.is_empty();
         if count.iter().any(|(shard, _)| shard.0 >= self.config.shards) {
             dir.ends.take_over();

@@ -7,6 +7,7 @@ use crate::log::dir::Dir;
 use crate::log::files::partition_dir::{DirKind, PartitionDir};
 use crate::log::files::segment_name::{SegmentFile, SegmentName, Stage};
 use crate::log::io::{IoTable, Purpose};
+use crate::log::journal::Kept;
 use crate::log::log::{Log, Phase};
 use crate::log::names;
 use crate::log::outcome::LogEvent;
@@ -30,6 +31,10 @@ impl LogStore {
         let Some(log) = self.logs.get_mut(&partition) else { return };
         let dir = &mut self.dirs[usize::from(log.dir.0)];
         let plan = &recovery.plan;
+        if let Some(end) = recovery.journaled_end().filter(|end| log.log_end < *end) {
+            let what = format!("its batches end at offset {}, and it was flushed up to offset {end}", log.log_end);
+            return self.set_aside(partition, &what);
+        }
         if let Some((segment, position)) = cut {
             let round = dir.next_round();
             let torn = plan.segments[segment];
@@ -67,6 +72,7 @@ impl LogStore {
         }
         let unflushed = !plan.is_clean() || recovery.entry.is_none();
         if unflushed {
+            log.disk.kept = Kept::Not;
             for at in plan.scan_segment..log.segments.len() {
                 let segment = &log.segments[at];
                 if segment.created {
@@ -88,7 +94,7 @@ impl LogStore {
         dir.ends.note_bytes(log.unrecorded_bytes);
         if unflushed {
             dir.dirty.insert(partition);
-            if recovery.entry.is_none() {
+            if recovery.entry.is_none() || !recovery.journaled.is_empty() {
                 dir.ends.note_unproven(partition);
             } else {
                 dir.ends.note(partition, now.instant.after_ms(self.config.record_interval_ms));

@@ -13,6 +13,7 @@
 mod before;
 mod boot;
 mod finish;
+mod journal;
 mod plan;
 mod producers;
 mod scan;
@@ -29,6 +30,7 @@ use super::ends_file::EndEntry;
 use super::files::segment_name::SegmentFile;
 use super::files::{leader_epoch_checkpoint, partition_metadata};
 use super::io::{Asked, Purpose};
+use super::journal_file::JournalEntry;
 use super::log::Phase;
 use super::names;
 use super::outcome::LogEvent;
@@ -69,6 +71,8 @@ struct Recovery {
     entry: Option<EndEntry>,
     /// What another broker says of the log, where it has written what is not recorded.
     foreign: Option<Unrecorded>,
+    /// What journals have of the log behind its recorded end.
+    journaled: Vec<JournalEntry>,
     files: Vec<FoundFile>,
     plan: Plan,
     step: Step,
@@ -120,8 +124,11 @@ impl LogStore {
         let Some(log) = self.logs.get_mut(&partition) else { return };
         let dir = &mut self.dirs[usize::from(log.dir.0)];
         let entry = dir.ends.found.get(&partition);
+        let recorded = entry.map_or(Offset::ZERO, |entry| entry.flushed_end);
+        let journaled = dir.boot.journaled.of(partition, recorded);
         let Some(files) = dir.homes.take(&log.home) else {
-            match entry.map(|entry| entry.flushed_end).filter(|end| *end > Offset::ZERO) {
+            let flushed = journaled.iter().map(|entry| entry.end).max().unwrap_or(recorded);
+            match Some(flushed).filter(|end| *end > Offset::ZERO) {
                 Some(Offset(i64::MAX)) => {
                     self.set_aside(partition, "its directory is missing, and another broker had flushed all of it");
                 }
@@ -148,6 +155,7 @@ impl LogStore {
         let recovery = Recovery {
             entry,
             foreign,
+            journaled,
             files,
             plan: Plan::default(),
             step: Step::Identity,
@@ -276,6 +284,8 @@ impl LogStore {
         let Some(log) = self.logs.get_mut(&partition) else { return };
         log.segments.clear();
         let dir = &mut self.dirs[usize::from(log.dir.0)];
+        dir.boot.keeps_journals |=
+            self.recoveries.under_way.get(&partition).is_some_and(|recovery| !recovery.journaled.is_empty());
         if let Some(foreign) = self.recoveries.under_way.get(&partition).and_then(|recovery| recovery.foreign) {
             // What its broker said of it is not lost with that broker's files.
             let entry = EndEntry::foreign(partition, foreign.flushed, foreign.log_start);
@@ -312,6 +322,12 @@ impl LogStore {
             Ok(plan) => plan,
             Err(reason) => return self.set_aside(partition, &reason),
         };
+        let mut plan = core::mem::take(&mut recovery.plan);
+        if let Err(reason) = recovery.plan_journaled(&mut plan) {
+            return self.set_aside(partition, &reason);
+        }
+        recovery.plan = plan;
+        recovery.write_journaled(&mut self.io, dir, log, effects);
         log.note_other_files(&recovery.files);
         log.disk.metadata_missing = !recovery.files.iter().any(|(name, _)| &**name == partition_metadata::NAME);
         for name in recovery.plan.leftovers.clone() {

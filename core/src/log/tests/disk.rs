@@ -20,6 +20,8 @@ pub(super) struct Disk {
     pub(super) counts: BTreeMap<&'static str, usize>,
     /// Operations on these files fail.
     pub(super) broken: Option<fn(&IoOp) -> bool>,
+    /// Operations on these find no space.
+    pub(super) full: Option<fn(&IoOp) -> bool>,
     pub(super) notices: Vec<String>,
 }
 
@@ -43,7 +45,12 @@ impl Disk {
             match effect {
                 Effect::Io { io, op } => {
                     let broken = self.broken.is_some_and(|broken| broken(&op));
-                    let result = if broken { Err(failed(IoErrorKind::Failed)) } else { self.apply(op) };
+                    let full = self.full.is_some_and(|full| full(&op));
+                    let result = match (broken, full) {
+                        (true, _) => Err(failed(IoErrorKind::Failed)),
+                        (false, true) => Err(failed(IoErrorKind::NoSpace)),
+                        (false, false) => self.apply(op),
+                    };
                     self.completions.push_back((io, result));
                 }
                 Effect::Notice(notice) => self.notices.push(notice.text),
@@ -176,6 +183,25 @@ impl Disk {
     }
 
     /// What is there, as a node finds it when it starts.
+    /// A copy with a future of its own.
+    pub(super) fn fork(&self) -> Self {
+        let mut fork = self.clone();
+        let mut copies: Vec<(Arc<core::cell::RefCell<Vec<u8>>>, Arc<core::cell::RefCell<Vec<u8>>>)> = Vec::new();
+        let mut copy = |of: &mut Arc<core::cell::RefCell<Vec<u8>>>| {
+            let known = copies.iter().find(|(old, _)| Arc::ptr_eq(old, of)).map(|(_, new)| new.clone());
+            let new = known.unwrap_or_else(|| Arc::new(core::cell::RefCell::new(of.borrow().clone())));
+            copies.push((of.clone(), new.clone()));
+            *of = new;
+        };
+        fork.files.values_mut().for_each(|file| copy(&mut file.durable));
+        for name in fork.durable_names.values_mut() {
+            if let Durable::File(durable) = name {
+                copy(durable);
+            }
+        }
+        fork
+    }
+
     pub(super) fn found(&self) -> FoundFiles {
         let mut entries: Vec<_> = self
             .files

@@ -3,6 +3,7 @@
 mod append;
 mod deletion;
 mod disk;
+mod journal;
 mod left_by_kafka;
 mod model;
 mod producer_model;

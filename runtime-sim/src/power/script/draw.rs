@@ -113,6 +113,7 @@ impl Drawing {
             delete_delay_ms: self.one_of(&[0, 50, 60_000]),
             record_ms: self.one_of(&[1, 30, 1_000]),
             debt_bytes: self.one_of(&[1_000, 32 << 20]),
+            journal_bytes: self.one_of(&[0, 8 << 10, 16 << 10, 64 << 10]),
             retention_check_ms: self.one_of(&[50, 1_000, 300_000]),
             tail_bytes: self.one_of(&[1, 3_000, 64 << 20]),
             snapshot_bytes: self.one_of(&[1_000, 5_000, 20 << 20]),

@@ -24,6 +24,8 @@ pub struct NodeShape {
     pub record_ms: u64,
     /// The most bytes that a recovery may have to read again.
     pub debt_bytes: u64,
+    /// The bytes of each half of a journal.
+    pub journal_bytes: u64,
     /// `log.retention.check.interval.ms`.
     pub retention_check_ms: u64,
     /// The bytes of records that are kept in memory.
@@ -45,6 +47,7 @@ impl Default for NodeShape {
             delete_delay_ms: 60_000,
             record_ms: 1_000,
             debt_bytes: 32 << 20,
+            journal_bytes: 64 << 10,
             retention_check_ms: 300_000,
             tail_bytes: 64 << 20,
             snapshot_bytes: 20 << 20,
@@ -55,7 +58,7 @@ impl Default for NodeShape {
 
 impl NodeShape {
     /// The numbers with the names that they have in a script.
-    pub(super) fn numbers(&mut self) -> [(&'static str, &mut u64); 10] {
+    pub(super) fn numbers(&mut self) -> [(&'static str, &mut u64); 11] {
         [
             ("segment-bytes", &mut self.segment_bytes),
             ("index-bytes", &mut self.index_bytes),
@@ -63,6 +66,7 @@ impl NodeShape {
             ("delete-delay-ms", &mut self.delete_delay_ms),
             ("record-ms", &mut self.record_ms),
             ("debt-bytes", &mut self.debt_bytes),
+            ("journal-bytes", &mut self.journal_bytes),
             ("retention-check-ms", &mut self.retention_check_ms),
             ("tail-bytes", &mut self.tail_bytes),
             ("snapshot-bytes", &mut self.snapshot_bytes),
@@ -85,6 +89,7 @@ impl NodeShape {
             logs: LogStoreConfig {
                 record_interval_ms: self.record_ms as i64,
                 recovery_debt_bytes_max: self.debt_bytes,
+                journal_bytes: self.journal_bytes,
                 retention_check_interval_ms: self.retention_check_ms as i64,
                 tail_bytes_max: self.tail_bytes as usize,
                 ..base.logs
