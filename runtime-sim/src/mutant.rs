@@ -152,7 +152,10 @@ impl Mutant {
 
 /// Whether an operation makes records of a topic durable.
 fn syncs_records(op: &IoOp) -> bool {
-    matches!(op, IoOp::Sync { file } if file.path.ends_with(".log") && !file.path.starts_with("__cluster_metadata"))
+    let of_records = |path: &str| {
+        path.ends_with(".log") && !path.starts_with("__cluster_metadata") || path.starts_with("grete-journal-")
+    };
+    matches!(op, IoOp::Sync { file } if of_records(&file.path))
 }
 
 /// Whether a file of flushed ends is recorded once this operation is complete.

@@ -46,6 +46,18 @@ fn write_and_commit<M: Machine>(session: &mut Session<'_, '_, M>) {
     session.delete_records("orders", 0, 1);
 }
 
+/// Small rounds over several logs, which become durable by the journal.
+fn write_side_by_side<M: Machine>(session: &mut Session<'_, '_, M>) {
+    session.create("orders", 4, &[]);
+    for _ in 0..12 {
+        (0..4).for_each(|partition| session.send("orders", partition, 1, 100));
+        session.settle();
+    }
+    session.wait(Duration::from_secs(2));
+    (0..4).for_each(|partition| session.send("orders", partition, 1, 100));
+    session.settle();
+}
+
 fn assert_caught(what: &str, report: &Report) {
     let failure = report.failures.first().unwrap_or_else(|| panic!("{what}: {} cases did not find it", report.cases));
     println!("{what}: found by {:?}: {}", failure.case, failure.what);
@@ -76,6 +88,19 @@ fn a_dropped_sync_is_found() {
     ] {
         assert_drop_is_caught(&[OpKind::Sync], path);
     }
+}
+
+#[test]
+fn what_the_journal_has_is_lost_without_its_sync_and_its_names() {
+    let lose = |faults: &[FaultRule]| lose_power::<Shard>(1, Arc::new(node_config(1)), faults, write_side_by_side);
+    lose(&[]).assert_passed();
+    // Where the files of the logs are synced behind it, their syncs are what a recorded end rests on.
+    for path in ["grete-journal-0-0-", "orders-2/00000000000000000000.log"] {
+        let rule = FaultRule::new(&[OpKind::Sync], path, When::Always, Fault::Ignored);
+        assert_caught(&format!("Sync of {path:?} dropped"), &lose(&[rule]));
+    }
+    let early = (Arc::new(node_config(1)), Bug::EarlyAnswer);
+    assert_caught("early answer", &lose_power::<Mutant>(1, early, &[], write_side_by_side));
 }
 
 #[test]

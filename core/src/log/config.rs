@@ -142,7 +142,7 @@ impl Default for LogStoreConfig {
             shards: 1,
             tail_bytes_max: 64 << 20,
             recovery_debt_bytes_max: 32 << 20,
-            journal_bytes: 8 << 20,
+            journal_bytes: 4 << 20,
             record_interval_ms: 1_000,
             retention_check_interval_ms: 300_000,
             producer_id_expiration_ms: 86_400_000,
