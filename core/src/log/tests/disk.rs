@@ -31,6 +31,9 @@ struct File {
     durable: Arc<core::cell::RefCell<Vec<u8>>>,
 }
 
+/// What is durable of a file.
+type Inode = Arc<core::cell::RefCell<Vec<u8>>>;
+
 #[derive(Clone, Debug)]
 enum Durable {
     Dir,
@@ -186,10 +189,14 @@ impl Disk {
     /// A copy with a future of its own.
     pub(super) fn fork(&self) -> Self {
         let mut fork = self.clone();
-        let mut copies: Vec<(Arc<core::cell::RefCell<Vec<u8>>>, Arc<core::cell::RefCell<Vec<u8>>>)> = Vec::new();
-        let mut copy = |of: &mut Arc<core::cell::RefCell<Vec<u8>>>| {
+        let mut copies: Vec<(Inode, Inode)> = Vec::new();
+        let mut copy = |of: &mut Inode| {
             let known = copies.iter().find(|(old, _)| Arc::ptr_eq(old, of)).map(|(_, new)| new.clone());
-            let new = known.unwrap_or_else(|| Arc::new(core::cell::RefCell::new(of.borrow().clone())));
+            let new = known.unwrap_or_else(|| {
+                let new = Inode::default();
+                new.replace(of.borrow().clone());
+                new
+            });
             copies.push((of.clone(), new.clone()));
             *of = new;
         };
