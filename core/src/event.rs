@@ -47,6 +47,17 @@ pub enum Event {
         /// The request's header and body.
         frame: Bytes,
     },
+    /// The client has ended its side of the connection, which still takes answers. Requests that it had sent may come yet.
+    HungUp {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// The client has ended its side of the connection, and all that it had sent has come: a frame that is not whole never
+    /// will be, and what was admitted of it is given up.
+    Ended {
+        /// The connection.
+        connection: ConnectionId,
+    },
     /// The connection is gone, by whichever side. The last event that names it.
     Closed {
         /// The connection.

@@ -12,7 +12,8 @@
 //!   durable only after its directory's [`SyncDir`](effect::IoOp::SyncDir).
 //! - **R2** Sends on one connection, and messages from one shard to another, keep their order.
 //! - **R3** Every IO, send, job and admission gets exactly one completion. [`Closed`](event::Event::Closed) completes all
-//!   that was under way on its connection, and is the last event that names it.
+//!   that was under way on its connection, and is the last event that names it;
+//!   [`Ended`](event::Event::Ended) completes an admission.
 //! - **R4** A send that cannot deliver all of its bytes closes the connection.
 //!
 //! Everything else may be delayed and reordered, and the simulator does so.

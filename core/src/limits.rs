@@ -20,8 +20,16 @@ pub const FRAME_STEP_FIRST_BYTES: usize = 64 * 1024;
 /// How fast a middle frame must come where others wait for room: the largest in some four seconds.
 pub const FRAME_MIDDLE_BYTES_PER_SECOND_MIN: usize = 256 * 1024;
 
-/// How fast a giant must come where others wait for room: one of 100 MiB in less than a minute.
-pub const FRAME_GIANT_BYTES_PER_SECOND_MIN: usize = 2 << 20;
+/// How fast a giant must come where others wait for room.
+pub const FRAME_GIANT_BYTES_PER_SECOND_MIN: usize = 256 * 1024;
+
+/// How fast the eldest frame of its class must come where others wait for room: slower than the others, so that of several
+/// slow ones some get through.
+pub const FRAME_ELDEST_BYTES_PER_SECOND_MIN: usize = 128 * 1024;
+
+/// The largest frame of a Produce where no topic takes larger batches, whatever `socket.request.max.bytes` says: what a few
+/// dozen partitions take at once.
+pub const FRAME_PRODUCE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The events that a runtime puts into one step at most. It bounds how long a step takes.
 pub const STEP_EVENTS_MAX: usize = 256;
@@ -103,6 +111,10 @@ pub const FETCH_GRANT_BYTES_MIN: usize = 64 * 1024;
 /// wait for the room that it holds or its connection is to close; then the connection is cut.
 pub const CONNECTION_STALLED_MS: i64 = 1_000;
 
+/// How long a connection whose client has ended its side is kept while none of its requests is answered. What they do is done
+/// all the same.
+pub const CONNECTION_HUNG_UP_MS: i64 = 2_000;
+
 /// How often such clients are looked for, where they may be in the way.
 pub const CONNECTION_WATCH_MS: i64 = CONNECTION_STALLED_MS / 4;
 
@@ -133,8 +145,8 @@ pub const PARTITIONS_CREATED_MAX: i64 = 10_000;
 /// The partitions of one topic at most.
 pub const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;
 
-/// What the frames of all connections may hold at once, but for one frame in each shard that is larger than its share, and
-/// what has come of small ones before anybody could say no.
+/// What the frames of all connections may hold at once, but for one frame in the node that is larger than its shard's share,
+/// and what has come of small ones before anybody could say no.
 pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The least of that which each shard has, so that several frames of the usual size fit however many shards there are. With

@@ -68,6 +68,14 @@ impl Digest {
                 self.number(4);
                 self.number(connection.0);
             }
+            Event::HungUp { connection } => {
+                self.number(11);
+                self.number(connection.0);
+            }
+            Event::Ended { connection } => {
+                self.number(12);
+                self.number(connection.0);
+            }
             Event::Sent { connection, length } => {
                 self.number(5);
                 self.number(connection.0);

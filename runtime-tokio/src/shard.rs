@@ -208,11 +208,15 @@ impl Thread {
     }
 
     fn carry_out(&mut self, effects: &mut Effects) {
+        // What a step sends on a connection leaves by one write, however many sends it is.
+        let mut sending = Vec::new();
         for effect in effects.drain() {
             match effect {
                 Effect::Send { connection, parts } => {
-                    if let Some(connection) = self.connections.get(&connection) {
-                        connection.send(parts, &self.inbox);
+                    if let Some(connection) = self.connections.get(&connection)
+                        && connection.send(parts)
+                    {
+                        sending.push(connection.clone());
                     }
                 }
                 Effect::Close { connection } => self.at(connection, Connection::close),
@@ -234,6 +238,7 @@ impl Thread {
                 Effect::Failed { reason } => self.tell(FromShard::Failed(reason)),
             }
         }
+        sending.iter().for_each(|connection| connection.flush(&self.inbox));
     }
 
     fn at(&self, connection: ConnectionId, act: impl Fn(&Connection)) {

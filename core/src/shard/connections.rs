@@ -12,7 +12,9 @@
 //!    answer is always read from.
 //! 5. Where room is spent, only clients that have taken all of their answers get more; who takes nothing, sends nothing or
 //!    sends slowly, and holds some of it, is cut where others wait.
-//! 6. A connection has an entry until the runtime says that it is closed, and what its client sent before has taken effect;
+//! 6. A client that has ended its side is answered what it has sent in full; then its connection is closed, or once nothing
+//!    has happened on it for a while ([`CONNECTION_HUNG_UP_MS`](crate::limits::CONNECTION_HUNG_UP_MS)).
+//! 7. A connection has an entry until the runtime says that it is closed, and what its client sent before has taken effect;
 //!    once the runtime has said so, no effect names it.
 
 use super::frames::{FrameRoom, charge_of};
@@ -23,7 +25,7 @@ use crate::effect::{Effect, Effects};
 use crate::ids::ConnectionId;
 use crate::limits::{
     ANSWER_OVERHEAD_BYTES, CONNECTION_REQUESTS_MAX, CONNECTION_STALLED_MS, CONNECTION_UNSENT_BYTES_MAX,
-    FRAME_OTHER_BYTES_MAX, FRAME_SMALL_BYTES_MAX, SEND_BYTES_MAX,
+    FRAME_OTHER_BYTES_MAX, FRAME_PRODUCE_BYTES_MAX, FRAME_SMALL_BYTES_MAX, SEND_BYTES_MAX,
 };
 use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -34,8 +36,11 @@ use core::time::Duration;
 /// Requests that wait for answers to leave before they begin, in their order.
 pub(super) type HeldBack = VecDeque<(ConnectionId, Sequence)>;
 
-/// The API key of Produce: the only request that may be as large as the configuration says.
+/// The API key of Produce: the only request that may be as large as topics allow.
 const PRODUCE: i16 = 0;
+
+/// What a Produce has beside its records.
+const FRAME_HEAD_BYTES_MAX: usize = 128 * 1024;
 
 /// The connections of a shard.
 #[derive(Clone, Debug)]
@@ -49,7 +54,10 @@ pub(crate) struct Connections {
     paused: BTreeSet<ConnectionId>,
     /// The connections that are about to close.
     closing: usize,
+    /// `socket.request.max.bytes`.
     frame_bytes_max: usize,
+    /// The largest Produce that can be of use.
+    produce_bytes_max: usize,
 }
 
 /// One connection.
@@ -61,6 +69,8 @@ pub(crate) struct Connection {
     announced: Option<usize>,
     unsent: Unsent,
     pub(crate) closing: bool,
+    /// The client has ended its side, and all that it had sent has come.
+    ended: bool,
     /// The runtime says that it is closed.
     pub(crate) closed: bool,
     /// When something last happened on it.
@@ -95,15 +105,23 @@ impl Connection {
 
 impl Connections {
     /// No connections, and room for `frames` bytes of requests and `answers` bytes of answers.
-    pub(crate) fn new(frames: usize, answers: usize, frame_bytes_max: usize) -> Self {
-        Self {
+    pub(crate) fn new(frames: usize, answers: usize, frame_bytes_max: usize, batch_bytes_max: u32) -> Self {
+        let mut this = Self {
             by_id: BTreeMap::new(),
             frames: FrameRoom::new(frames),
             answers: Budget::new(answers),
             paused: BTreeSet::new(),
             closing: 0,
             frame_bytes_max,
-        }
+            produce_bytes_max: FRAME_PRODUCE_BYTES_MAX,
+        };
+        this.allow_batches(batch_bytes_max);
+        this
+    }
+
+    /// Some topic takes batches of this size: a Produce may be as large, and what names the topic beside it.
+    pub(crate) fn allow_batches(&mut self, batch_bytes_max: u32) {
+        self.produce_bytes_max = self.produce_bytes_max.max(batch_bytes_max as usize + FRAME_HEAD_BYTES_MAX);
     }
 
     /// A client has connected.
@@ -113,6 +131,7 @@ impl Connections {
             announced: None,
             unsent: Unsent { sends: VecDeque::new(), bytes: 0, taken_at: now },
             closing: false,
+            ended: false,
             closed: false,
             active: now,
             client,
@@ -144,8 +163,8 @@ impl Connections {
         now: Instant,
         effects: &mut Effects,
     ) -> Announcement {
-        let limit =
-            if api_key == PRODUCE { self.frame_bytes_max } else { self.frame_bytes_max.min(FRAME_OTHER_BYTES_MAX) };
+        let limit = if api_key == PRODUCE { self.produce_bytes_max } else { FRAME_OTHER_BYTES_MAX };
+        let limit = limit.min(self.frame_bytes_max);
         let Some(length) = usize::try_from(length).ok().filter(|length| *length <= limit) else {
             return Announcement::Refused;
         };
@@ -365,6 +384,29 @@ impl Connections {
         }
     }
 
+    /// The client has ended its side, and all that it had sent has come: what there is of a frame will never be whole.
+    pub(crate) fn ended(&mut self, id: ConnectionId, now: Instant, effects: &mut Effects) {
+        let Some(connection) = self.by_id.get_mut(&id) else { return };
+        connection.active = now;
+        connection.ended = true;
+        connection.announced = None;
+        self.frames.leave(id);
+        self.admit(now, effects);
+    }
+
+    /// Closes a connection whose client has ended its side, once all of its requests are answered.
+    pub(crate) fn close_if_answered(&mut self, id: ConnectionId, effects: &mut Effects) {
+        if self.by_id.get(&id).is_some_and(|connection| connection.ended && connection.pipeline.len() == 0) {
+            self.close(id, effects);
+        }
+    }
+
+    /// Since when nothing has happened on a connection that is open, where a frame of it does not wait for room.
+    pub(crate) fn inactive_since(&self, id: ConnectionId) -> Option<Instant> {
+        let connection = self.by_id.get(&id).filter(|connection| !connection.closing && !connection.closed)?;
+        Some(connection.active).filter(|_| !self.frames.has(id))
+    }
+
     /// The runtime says that the connection is closed: all that is charged for it are the requests that have come.
     pub(crate) fn closed(&mut self, id: ConnectionId, now: Instant, effects: &mut Effects) {
         let Some(connection) = self.by_id.get_mut(&id) else { return };
@@ -387,8 +429,13 @@ impl Connections {
         }
     }
 
+    /// The room for frames.
+    pub(super) const fn frames(&mut self) -> &mut FrameRoom {
+        &mut self.frames
+    }
+
     /// Lets in what there is room for.
-    fn admit(&mut self, now: Instant, effects: &mut Effects) {
+    pub(super) fn admit(&mut self, now: Instant, effects: &mut Effects) {
         while let Some((id, bytes)) = self.frames.admit(now) {
             effects.push(Effect::Admit { connection: id, bytes });
         }

@@ -10,13 +10,16 @@
 //! 4. Whoever is announced first is admitted first. Where the room of a class is spent, only its eldest partial frame goes
 //!    on, and only while no frame is there that grows no more. So one frame of the largest allowed size always ends, and
 //!    beyond the room there is that one frame.
-//! 5. Who does not send what was admitted at the pace of its class is slow, and in the way where others wait.
+//! 5. A giant goes beyond the room only by leave ([`giants`](super::giants)), of which there is one in a node.
+//! 6. Who does not send what was admitted at the pace of its class is slow, and in the way where others wait for what partial
+//!    frames hold. What whole frames hold waits for the node, and nobody is slow for that.
 
 use crate::budget::Budget;
 use crate::ids::ConnectionId;
 use crate::limits::{
-    CONNECTION_STALLED_MS, FRAME_GIANT_BYTES_PER_SECOND_MIN, FRAME_MIDDLE_BYTES_MAX, FRAME_MIDDLE_BYTES_PER_SECOND_MIN,
-    FRAME_SMALL_BYTES_MAX, FRAME_STEP_BYTES_MAX, FRAME_STEP_BYTES_MIN, FRAME_STEP_FIRST_BYTES, REQUEST_OVERHEAD_BYTES,
+    CONNECTION_STALLED_MS, FRAME_ELDEST_BYTES_PER_SECOND_MIN, FRAME_GIANT_BYTES_PER_SECOND_MIN, FRAME_MIDDLE_BYTES_MAX,
+    FRAME_MIDDLE_BYTES_PER_SECOND_MIN, FRAME_SMALL_BYTES_MAX, FRAME_STEP_BYTES_MAX, FRAME_STEP_BYTES_MIN,
+    FRAME_STEP_FIRST_BYTES, REQUEST_OVERHEAD_BYTES,
 };
 use crate::time::Instant;
 use alloc::collections::BTreeMap;
@@ -46,6 +49,10 @@ struct Class {
     waiting: BTreeMap<u64, ConnectionId>,
     step_first: usize,
     bytes_per_second_min: usize,
+    /// Whether the eldest frame may go beyond the room.
+    may_exceed: bool,
+    /// Whether somebody elsewhere waits for that leave.
+    is_leave_wanted: bool,
 }
 
 /// A frame of which not all has come.
@@ -102,8 +109,13 @@ impl FrameRoom {
         let (small, middle) = (bytes_max / 8, bytes_max / 2);
         Self {
             small: Budget::new(small),
-            middle: Class::new(middle, FRAME_STEP_BYTES_MAX, FRAME_MIDDLE_BYTES_PER_SECOND_MIN),
-            giant: Class::new(bytes_max - small - middle, FRAME_STEP_FIRST_BYTES, FRAME_GIANT_BYTES_PER_SECOND_MIN),
+            middle: Class::new(middle, FRAME_STEP_BYTES_MAX, FRAME_MIDDLE_BYTES_PER_SECOND_MIN, true),
+            giant: Class::new(
+                bytes_max - small - middle,
+                FRAME_STEP_FIRST_BYTES,
+                FRAME_GIANT_BYTES_PER_SECOND_MIN,
+                false,
+            ),
             partials: BTreeMap::new(),
             numbers: 0,
         }
@@ -156,7 +168,7 @@ impl FrameRoom {
         assert!(partial.came < partial.admitted, "each step comes once");
         assert!(partial.admitted < partial.length, "a whole frame wants nothing more");
         let (number, size) = (partial.number, Size::of(partial.length));
-        let pace = self.class(size).map_or(1, |class| class.bytes_per_second_min);
+        let pace = self.class(size).map_or(1, |class| class.pace_of(number));
         if let Some(partial) = self.partials.get_mut(&id) {
             let used_ms = i64::try_from(now.since(partial.admitted_at).as_millis()).unwrap_or(i64::MAX);
             let slack_ms = (partial.slack_ms + partial.step_ms(pace)).saturating_sub(used_ms);
@@ -212,9 +224,31 @@ impl FrameRoom {
         }
     }
 
+    /// Whether the eldest giant can go on only beyond the room.
+    pub(super) fn wants_leave(&self) -> bool {
+        !self.giant.may_exceed && self.giant.grown == 0 && self.giant.is_eldest_waiting()
+    }
+
+    /// The eldest giant may go beyond the room from now on, or none any more.
+    pub(super) fn set_leave(&mut self, leave: bool) {
+        assert!(leave || self.giant.budget.excess() == 0, "leave is held as long as it is used");
+        self.giant.may_exceed = leave;
+        self.giant.is_leave_wanted = false;
+    }
+
+    /// Another shard waits for the leave.
+    pub(super) fn want_leave_back(&mut self) {
+        self.giant.is_leave_wanted = true;
+    }
+
+    /// Whether a giant's leave is of use: one has gone beyond the room, or is about to.
+    pub(super) fn uses_leave(&self) -> bool {
+        self.giant.budget.excess() > 0 || self.giant.is_eldest_waiting()
+    }
+
     /// Whether some frame waits for room.
     pub(super) fn is_wanted(&self) -> bool {
-        !self.middle.waiting.is_empty() || !self.giant.waiting.is_empty()
+        !self.middle.waiting.is_empty() || !self.giant.waiting.is_empty() || self.giant.is_leave_wanted
     }
 
     /// Gives what was admitted as much more time to come as the node itself has `lost`.
@@ -260,6 +294,7 @@ impl FrameRoom {
             let eldest = class.partial.first_key_value();
             let beyond = eldest.and_then(|(_, id)| self.partials.get(id)).map_or(0, Partial::charge);
             assert!(class.budget.excess() <= beyond.max(class.grown), "beyond the room there is one frame");
+            assert!(class.may_exceed || class.budget.excess() == 0, "nothing goes beyond the room without leave");
         }
         for partial in self.partials.values() {
             assert!(partial.came <= partial.admitted && partial.admitted <= partial.length, "a frame has an end");
@@ -269,7 +304,7 @@ impl FrameRoom {
 }
 
 impl Class {
-    const fn new(bytes_max: usize, step_first: usize, bytes_per_second_min: usize) -> Self {
+    const fn new(bytes_max: usize, step_first: usize, bytes_per_second_min: usize, may_exceed: bool) -> Self {
         Self {
             budget: Budget::new(bytes_max),
             grown: 0,
@@ -277,6 +312,8 @@ impl Class {
             waiting: BTreeMap::new(),
             step_first,
             bytes_per_second_min,
+            may_exceed,
+            is_leave_wanted: false,
         }
     }
 
@@ -288,10 +325,10 @@ impl Class {
         let wanted = (partial.length - partial.admitted).min(if is_first { self.step_first } else { usize::MAX });
         let free = self.budget.free().saturating_sub(overhead);
         let step = wanted.min(self.step());
-        let is_eldest = self.partial.first_key_value().is_some_and(|(eldest, _)| *eldest == number);
+        let is_eldest = self.is_eldest(number);
         let step = if step <= free || free >= FRAME_STEP_BYTES_MIN {
             step.min(free)
-        } else if is_eldest && self.grown == 0 {
+        } else if is_eldest && self.grown == 0 && self.may_exceed {
             wanted.min(FRAME_STEP_BYTES_MAX)
         } else {
             return None;
@@ -313,11 +350,36 @@ impl Class {
     }
 
     fn slow(&self, now: Instant, partials: &BTreeMap<ConnectionId, Partial>) -> Vec<ConnectionId> {
-        if self.waiting.is_empty() {
-            return Vec::new();
-        }
-        let is_slow = |partial: &Partial| partial.due(self.bytes_per_second_min).is_some_and(|due| due <= now);
-        self.partial.values().filter(|id| partials.get(id).is_some_and(is_slow)).copied().collect()
+        let holds_up = self.is_held_up_by_partials();
+        let is_slow = |number: u64, partial: &Partial| {
+            let is_in_the_way = holds_up || (self.is_leave_wanted && self.is_eldest(number));
+            is_in_the_way && partial.due(self.pace_of(number)).is_some_and(|due| due <= now)
+        };
+        let partial = self.partial.iter();
+        partial
+            .filter(|(number, id)| partials.get(id).is_some_and(|partial| is_slow(**number, partial)))
+            .map(|(_, id)| *id)
+            .collect()
+    }
+
+    /// Whether some frame waits that would not if only whole frames were there. The eldest waits for no other partial one.
+    fn is_held_up_by_partials(&self) -> bool {
+        let waits = self.waiting.keys().any(|number| !self.is_eldest(*number));
+        let partial = self.budget.held() - self.grown;
+        waits && self.budget.bytes_max() < partial + FRAME_STEP_BYTES_MIN + REQUEST_OVERHEAD_BYTES
+    }
+
+    fn is_eldest(&self, number: u64) -> bool {
+        self.partial.first_key_value().is_some_and(|(eldest, _)| *eldest == number)
+    }
+
+    fn is_eldest_waiting(&self) -> bool {
+        self.waiting.keys().next().is_some_and(|number| self.is_eldest(*number))
+    }
+
+    /// How fast a frame must come.
+    fn pace_of(&self, number: u64) -> usize {
+        if self.is_eldest(number) { FRAME_ELDEST_BYTES_PER_SECOND_MIN } else { self.bytes_per_second_min }
     }
 
     fn remove(&mut self, partial: &Partial) {
@@ -390,6 +452,7 @@ mod tests {
             enter(&mut room, id, 100 * MIB, now);
         }
         assert!(room.giant.budget.held() <= room.giant.budget.bytes_max());
+        assert!(!room.wants_leave(), "the eldest has what it asked for");
         let admitted = room.partials.values().filter(|partial| partial.admitted > 0).count();
         assert!(admitted > 50, "{admitted} of them may show that they send");
         assert_eq!(enter(&mut room, 200, MIB, now), [(200, MIB)], "a middle frame does not wait for giants");
@@ -398,6 +461,7 @@ mod tests {
     #[test]
     fn the_eldest_giant_ends_whatever_the_others_hold() {
         let mut room = FrameRoom::new(ROOM);
+        room.set_leave(true);
         let now = Instant::default();
         let length = 100 * MIB;
         for id in 0..100 {
@@ -449,25 +513,88 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_pace_is_fast_enough_and_half_of_it_is_not() {
-        for (divisor, ends) in [(1, true), (2, false)] {
-            let mut room = FrameRoom::new(ROOM);
-            let mut now = Instant::default();
-            enter(&mut room, 0, 100 * MIB, now);
-            // Enough others that somebody always waits.
-            for id in 1..200 {
-                enter(&mut room, id, 100 * MIB, now);
+    fn a_giant_goes_beyond_the_room_by_leave_only() {
+        let (mut room, now) = (FrameRoom::new(ROOM), Instant::default());
+        let length = 20 * MIB;
+        enter(&mut room, 0, length, now);
+        while !room.wants_leave() {
+            room.arrived(ConnectionId(0), now);
+            drain(&mut room, now);
+            room.check_invariants(core::iter::empty());
+        }
+        assert_eq!(room.giant.budget.excess(), 0);
+        room.set_leave(true);
+        while room.partials[&ConnectionId(0)].admitted < length {
+            assert!(room.uses_leave());
+            assert_eq!(drain(&mut room, now).len(), 1, "it goes on");
+            if room.partials[&ConnectionId(0)].admitted < length {
+                room.arrived(ConnectionId(0), now);
             }
-            let mut slow = false;
-            while room.partials[&ConnectionId(0)].admitted < 100 * MIB && !slow {
-                let partial = &room.partials[&ConnectionId(0)];
-                now = now.after_ms(partial.step_ms(FRAME_GIANT_BYTES_PER_SECOND_MIN) * divisor);
-                slow = room.slow(now).contains(&ConnectionId(0));
+        }
+        assert_eq!(room.slow(now.after_ms(600_000)), [], "nobody waits");
+        room.want_leave_back();
+        assert!(room.is_wanted());
+        assert_eq!(room.slow(now.after_ms(600_000)), [ConnectionId(0)], "another shard waits");
+        room.completed(ConnectionId(0), length);
+        assert!(room.uses_leave(), "it is still there");
+        room.give_back(charge_of(length));
+        assert!(!room.uses_leave());
+        room.set_leave(false);
+        room.check_invariants(core::iter::empty());
+    }
+
+    /// The disk stands still: what waits for it holds all of the room.
+    #[test]
+    fn nobody_is_slow_for_what_whole_frames_hold() {
+        let (mut room, now) = (FrameRoom::new(ROOM), Instant::default());
+        let mut whole = Vec::new();
+        let length = FRAME_MIDDLE_BYTES_MAX;
+        for id in 0..6 {
+            room.enter(ConnectionId(id), length, now);
+            assert_eq!(drain(&mut room, now), [(id, length)]);
+            room.completed(ConnectionId(id), length);
+            whole.push(charge_of(length));
+        }
+        let mut waits = 100;
+        while room.middle.waiting.is_empty() {
+            room.enter(ConnectionId(waits), length, now);
+            drain(&mut room, now);
+            waits += 1;
+        }
+        room.check_invariants(whole.iter().copied());
+        let late = now.after_ms(60_000);
+        assert_eq!(room.slow(late), [], "the node is slow");
+        whole.iter().for_each(|charge| room.give_back(*charge));
+        drain(&mut room, late);
+        while room.middle.waiting.len() < 2 {
+            room.enter(ConnectionId(waits), length, late);
+            drain(&mut room, late);
+            waits += 1;
+        }
+        assert!(!room.slow(late.after_ms(60_000)).is_empty(), "now they are");
+    }
+
+    #[test]
+    fn the_eldest_of_slow_giants_gets_through() {
+        for (pace, ends) in [(FRAME_ELDEST_BYTES_PER_SECOND_MIN, true), (FRAME_ELDEST_BYTES_PER_SECOND_MIN / 2, false)]
+        {
+            let mut room = FrameRoom::new(ROOM);
+            room.set_leave(true);
+            let mut now = Instant::default();
+            // Enough of them that somebody always waits.
+            for id in 0..200 {
+                enter(&mut room, id, 30 * MIB, now);
+            }
+            let mut slow = Vec::new();
+            while room.partials[&ConnectionId(0)].admitted < 30 * MIB && !slow.contains(&ConnectionId(0)) {
+                now = now.after_ms(room.partials[&ConnectionId(0)].step_ms(pace));
+                slow.extend(room.slow(now));
                 room.arrived(ConnectionId(0), now);
                 drain(&mut room, now);
             }
-            assert_eq!(slow, !ends);
-            assert!(now.since(Instant::default()).as_secs() < 60, "no giant is in the way for minutes");
+            assert_eq!(!slow.contains(&ConnectionId(0)), ends, "at {pace} bytes a second");
+            assert!(slow.contains(&ConnectionId(1)) || !ends, "who sends nothing is slow");
+            assert!(now.since(Instant::default()).as_secs() < 300, "no giant is in the way for many minutes");
         }
     }
 }

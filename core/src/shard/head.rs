@@ -1,6 +1,7 @@
 //! What only shard 0 has: the boot of the directories, the metadata log, the controller.
 
 use super::Shard;
+use super::giants::Leaves;
 use super::message::Message;
 use super::outdated::Outdated;
 use super::stop::Closed;
@@ -57,6 +58,7 @@ pub(super) struct Head {
     /// Since when only Grete has written to the directories.
     since: LeaderEpoch,
     outdated: Outdated,
+    pub(super) leaves: Leaves,
     /// The shards that have closed their logs.
     pub(super) closed: BTreeMap<ShardId, Closed>,
     /// How far the directories are with being closed.
@@ -126,6 +128,7 @@ impl Head {
             voter,
             since: LeaderEpoch(0),
             outdated: Outdated::new(found, shards),
+            leaves: Leaves::default(),
             closed: BTreeMap::new(),
             stop: None,
         }

@@ -28,6 +28,7 @@ impl Shard {
             if before.topics.get(id).is_some_and(|known| Arc::ptr_eq(known, topic)) {
                 continue;
             }
+            self.connections.allow_batches(topic.config.max_message_bytes);
             Arc::make_mut(&mut self.topics).set(&topic.name, *id, topic.partitions.len() as i32);
             for (index, partition) in &topic.partitions {
                 self.lead(now, topic, *index, partition, effects);

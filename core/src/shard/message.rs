@@ -1,5 +1,6 @@
 //! What the shards of a node say to each other.
 
+use super::giants::LeaveMessage;
 use super::stop::Closed;
 use crate::api::message::{Call, Reply};
 use crate::effect::ShardMessage;
@@ -29,6 +30,8 @@ pub(super) enum Message {
     /// A log directory has failed, and why. It comes from the shard that found it, to shard 0, and from there to the others:
     /// a directory goes offline for all of them.
     DirFailed(LogDirIndex, Arc<str>),
+    /// About the leave of a giant to hold more than its shard has room for.
+    Leave(LeaveMessage),
     /// To shard 0, in a stop: the shard has closed its logs.
     Closed(Closed),
 }

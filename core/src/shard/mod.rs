@@ -10,6 +10,7 @@
 mod config;
 mod connections;
 mod frames;
+mod giants;
 mod groups;
 mod head;
 mod install;
@@ -46,6 +47,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use connections::{Connections, HeldBack};
 use core::time::Duration;
+use giants::Leave;
 use groups::Coordinators;
 use head::Head;
 use message::Message;
@@ -76,6 +78,8 @@ pub struct Shard {
     sessions: SessionCache,
     timers: Timers<Timer>,
     refusals: Refusals,
+    /// Whether a giant may hold more than there is room for.
+    leave: Leave,
     /// What this shard has told itself.
     inbox: VecDeque<Message>,
     /// What is said to other shards.
@@ -123,6 +127,7 @@ impl Shard {
                 share(FRAME_BYTES_MAX).max(FRAME_SHARE_BYTES_MIN),
                 share(ANSWER_BYTES_MAX),
                 node.request_bytes_max,
+                node.topic_defaults.max_message_bytes,
             ),
             requests: BTreeMap::new(),
             held_back: HeldBack::new(),
@@ -130,6 +135,7 @@ impl Shard {
             sessions: SessionCache::new(slots, share(FETCH_SESSIONS_BYTES_MAX), eviction),
             timers: Timers::default(),
             refusals: Refusals::default(),
+            leave: Leave::default(),
             inbox: VecDeque::new(),
             outbox: Vec::new(),
             head: (shard == ShardId(0)).then(|| Head::boot(&node, shards, seed, now, &found)),
@@ -155,12 +161,14 @@ impl Shard {
             match timer {
                 Timer::Request(id, sequence) => self.request_due(now, id, sequence, effects),
                 Timer::Idle(id) => self.idle_due(now, id, effects),
+                Timer::HungUp(id) => self.hung_up_due(now, id, effects),
                 Timer::Stalled => self.stalled_due(now, effects),
             }
             self.pump(now, effects);
         }
         self.begin_held_back(now, effects);
         self.watch_stalled(now);
+        self.mind_leave();
         self.settle(now, effects);
     }
 
@@ -198,6 +206,8 @@ impl Shard {
             }
             Event::Arrived { connection } => self.arrived(now, connection, effects),
             Event::Frame { connection, frame } => self.frame(now, connection, frame, effects),
+            Event::HungUp { connection } => self.hung_up(now, connection),
+            Event::Ended { connection } => self.ended(now, connection, effects),
             Event::Closed { connection } => self.closed(now, connection, effects),
             Event::Sent { connection, .. } => self.sent(now, connection, effects),
             Event::Io { io, result } => match io.owner {
@@ -264,6 +274,7 @@ impl Shard {
             }
             Message::Installed(end) => self.installed(now, from, end, effects),
             Message::DirFailed(dir, reason) => self.store.take_offline(dir, &reason),
+            Message::Leave(message) => self.leave_told(now, from, message, effects),
             Message::Closed(closed) => self.shard_closed(from, closed, effects),
         }
     }

@@ -8,7 +8,7 @@ use crate::api::message::{Call, Reply};
 use crate::api::{self, Gather};
 use crate::effect::{Effects, Level};
 use crate::ids::{ConnectionId, ShardId, Ticket};
-use crate::limits::CONNECTION_WATCH_MS;
+use crate::limits::{CONNECTION_HUNG_UP_MS, CONNECTION_WATCH_MS};
 use crate::time::{Instant, Now};
 use alloc::boxed::Box;
 use alloc::format;
@@ -44,6 +44,8 @@ pub(super) enum Timer {
     Request(ConnectionId, Sequence),
     /// A connection may have been idle for too long.
     Idle(ConnectionId),
+    /// Nothing may have happened for too long on a connection whose client has ended its side.
+    HungUp(ConnectionId),
     /// Clients that do nothing may be in the way.
     Stalled,
 }
@@ -100,10 +102,38 @@ impl Shard {
         self.begin_requests(now, id, effects);
     }
 
+    /// A client has ended its side of its connection; requests of it may still come.
+    pub(super) fn hung_up(&mut self, now: Now, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id).filter(|connection| !connection.closed) {
+            connection.active = now.instant;
+            self.timers.set(Timer::HungUp(id), now.instant.after_ms(CONNECTION_HUNG_UP_MS));
+        }
+    }
+
+    /// A client has ended its side of its connection, and all that it had sent has come. As in Kafka it is answered that.
+    pub(super) fn ended(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        self.hung_up(now, id);
+        self.connections.ended(id, now.instant, effects);
+        self.begin_requests(now, id, effects);
+    }
+
+    /// Cuts a connection whose client has ended its side, where nothing has happened on it for too long: its requests wait
+    /// for other clients, or for the disk.
+    pub(super) fn hung_up_due(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        let since = self.connections.inactive_since(id).unwrap_or(now.instant);
+        let until = since.after_ms(CONNECTION_HUNG_UP_MS);
+        if until <= now.instant {
+            self.connections.cut(id, effects);
+        } else if self.connections.get_mut(id).is_some_and(|connection| !connection.closed) {
+            self.timers.set(Timer::HungUp(id), until);
+        }
+    }
+
     /// A connection is closed. What its client sent before takes effect in its order, as with Kafka: who produces with
     /// acks=0, commits or leaves a group need not wait for anything before it closes. There is nobody to answer.
     pub(super) fn closed(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
         self.timers.clear(&Timer::Idle(id));
+        self.timers.clear(&Timer::HungUp(id));
         self.connections.closed(id, now.instant, effects);
         self.held_back.retain(|(held, _)| *held != id);
         let open: Vec<Sequence> =
@@ -185,6 +215,7 @@ impl Shard {
             }
         }
         self.connections.mind(id, now.instant, effects);
+        self.connections.close_if_answered(id, effects);
     }
 
     /// Begins the requests that waited for room.

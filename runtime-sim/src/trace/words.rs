@@ -39,6 +39,8 @@ pub(crate) fn tell_event(event: &Event) -> String {
             let id = i32::from_be_bytes(id);
             format!("frame    {of} +{} key {key} version {version} correlation {id}", frame.len())
         }
+        Event::HungUp { .. } => format!("hung up  {of}"),
+        Event::Ended { .. } => format!("ended    {of}"),
         Event::Closed { .. } => format!("closed   {of}"),
         Event::Sent { length, .. } => format!("sent     {of} +{length}"),
         Event::Io { io, result } => {

@@ -1,4 +1,8 @@
 //! One client's connection: a task that reads frames into its shard's inbox and writes answers.
+//!
+//! A client that ends its side of the connection may still want answers to what it has sent. That it did is noticed though
+//! nothing is read from it, and told; the core closes the connection once all is answered. A connection that broke off is
+//! closed at once.
 
 use super::frames::{Cut, Frames};
 use bytes::{Buf, Bytes};
@@ -12,6 +16,12 @@ use std::rc::Rc;
 use tokio::io::{Interest, Ready};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+
+/// What tells that a client has ended its side, or broken off, without a byte being read.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const HANG_UP: Interest = Interest::PRIORITY.add(Interest::ERROR);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const HANG_UP: Interest = Interest::ERROR;
 
 /// What one read takes from a socket at most.
 const READ_BYTES: usize = 16 * 1024;
@@ -45,6 +55,8 @@ pub struct Connection {
     stream: TcpStream,
     /// Answers that were not written whole.
     unsent: RefCell<VecDeque<Unsent>>,
+    /// Whether some of them are to be written when the step's effects are carried out.
+    queued: Cell<bool>,
     paused: Cell<bool>,
     closing: Cell<bool>,
     broken: Cell<bool>,
@@ -60,6 +72,19 @@ pub struct Connection {
     changed: Notify,
 }
 
+/// The client's side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// It may send.
+    Open,
+    /// It has ended; what it had sent before may lie in the socket.
+    HungUp,
+    /// All of that was read.
+    Read,
+    /// All of that was handed over, and the core knows.
+    Told,
+}
+
 struct Unsent {
     parts: VecDeque<Bytes>,
     length: usize,
@@ -72,6 +97,7 @@ impl Connection {
             id,
             stream,
             unsent: RefCell::default(),
+            queued: Cell::new(false),
             paused: Cell::new(false),
             closing: Cell::new(false),
             broken: Cell::new(false),
@@ -83,14 +109,23 @@ impl Connection {
         })
     }
 
-    /// Sends an answer: at once as far as the socket takes it, the rest by the task.
-    pub fn send(&self, parts: Vec<Bytes>, inbox: &Inbox) {
+    /// Takes an answer, which leaves with [`flush`](Self::flush). Says whether it is the first one to wait for that.
+    pub fn send(&self, parts: Vec<Bytes>) -> bool {
         if self.ended.get() {
-            return;
+            return false;
         }
         let length = parts.iter().map(Bytes::len).sum();
         let parts = parts.into_iter().filter(|part| !part.is_empty()).collect();
         self.unsent.borrow_mut().push_back(Unsent { parts, length });
+        !self.queued.replace(true)
+    }
+
+    /// Writes what was taken, all of it together: at once as far as the socket takes it, the rest by the task.
+    pub fn flush(&self, inbox: &Inbox) {
+        self.queued.set(false);
+        if self.ended.get() {
+            return;
+        }
         self.write(inbox);
         if !self.unsent.borrow().is_empty() || self.broken.get() {
             self.changed.notify_one();
@@ -139,54 +174,92 @@ impl Connection {
     /// Reads and writes until the connection ends, then says so.
     pub async fn run(self: Rc<Self>, inbox: Rc<Inbox>) {
         let mut frames = Frames::default();
+        let mut client = Side::Open;
+        let mut is_told = false;
         while !self.broken.get() {
             let admitted = self.admitted.take();
             if admitted > 0 {
                 frames.admit(admitted);
             }
-            if !self.paused.get() && !self.closing.get() {
-                self.hand_over(&mut frames, &inbox);
+            let takes = !self.paused.get() && !self.closing.get() && client != Side::Told;
+            let is_drained = takes && self.hand_over(&mut frames, &inbox);
+            if !self.closing.get() && self.is_over(client, is_drained, &frames) {
+                // What came of a frame that will never be whole is of no use to anybody.
+                frames = Frames::default();
+                client = Side::Told;
+                inbox.push(Event::Ended { connection: self.id });
+            } else if matches!(client, Side::HungUp | Side::Read) && !self.closing.get() && !is_told {
+                is_told = true;
+                inbox.push(Event::HungUp { connection: self.id });
             }
             let unsent = !self.unsent.borrow().is_empty();
             if self.closing.get() && !unsent {
                 break;
             }
-            let reads = !self.paused.get() && !self.closing.get() && !self.is_full() && !frames.is_waiting();
+            let is_more = matches!(client, Side::Open | Side::HungUp);
+            let reads = takes && is_more && !self.is_full() && !frames.is_waiting();
             let ready = tokio::select! {
                 biased;
                 () = self.changed.notified() => Ok(Ready::EMPTY),
-                ready = self.ready(reads, unsent) => ready,
+                ready = self.ready(reads, unsent, client == Side::Open) => ready,
             };
-            match ready {
-                Ok(ready) => {
-                    if ready.is_writable() {
-                        self.write(&inbox);
-                    }
-                    if ready.is_readable() && reads && self.read(&mut frames).is_err() {
-                        break;
-                    }
+            let Ok(ready) = ready else { break };
+            if ready.is_writable() {
+                self.write(&inbox);
+            }
+            if ready.is_readable() && reads {
+                match self.read(&mut frames) {
+                    Ok(true) => {}
+                    Ok(false) => client = Side::Read,
+                    Err(_) => break,
                 }
-                Err(_) => break,
+            } else if ready.is_error() {
+                break;
+            } else if ready.is_read_closed() && client == Side::Open {
+                client = Side::HungUp;
             }
         }
         self.ended.set(true);
         inbox.push(Event::Closed { connection: self.id });
     }
 
-    async fn ready(&self, reads: bool, writes: bool) -> io::Result<Ready> {
-        match (reads, writes) {
-            (true, true) => self.stream.ready(Interest::READABLE | Interest::WRITABLE).await,
-            (true, false) => self.stream.ready(Interest::READABLE).await,
-            (false, true) => self.stream.ready(Interest::WRITABLE).await,
-            (false, false) => std::future::pending().await,
+    /// Whether no frame can come any more, where the client has ended its side.
+    fn is_over(&self, client: Side, is_drained: bool, frames: &Frames) -> bool {
+        match client {
+            Side::Open | Side::Told => false,
+            Side::HungUp => {
+                // What lies in the socket is all that comes.
+                let is_less_than = |lacks| rustix::io::ioctl_fionread(&self.stream).is_ok_and(|rest| rest < lacks);
+                frames.lacks().is_some_and(|lacks| lacks > 0 && is_less_than(lacks as u64))
+            }
+            Side::Read => match frames.lacks() {
+                Some(lacks) => lacks > 0,
+                None => is_drained,
+            },
         }
     }
 
-    /// Hands over the frames that are there, as many as may wait for the core.
-    fn hand_over(&self, frames: &mut Frames, inbox: &Inbox) {
+    /// Waits until the socket may be read from or written to, as far as that is wanted, or breaks off; and where nothing is
+    /// read, until the client ends its side, where `hang_up` asks for it.
+    async fn ready(&self, reads: bool, writes: bool, hang_up: bool) -> io::Result<Ready> {
+        let mut interest = if reads {
+            Interest::READABLE
+        } else if hang_up {
+            HANG_UP
+        } else {
+            Interest::ERROR
+        };
+        if writes {
+            interest = interest | Interest::WRITABLE;
+        }
+        self.stream.ready(interest).await
+    }
+
+    /// Hands over the frames that are there, as many as may wait for the core. Says whether that are all of them.
+    fn hand_over(&self, frames: &mut Frames, inbox: &Inbox) -> bool {
         while !self.is_full() {
             match frames.cut() {
-                Cut::More => return,
+                Cut::More => return true,
                 Cut::Frame(frame) => {
                     self.handed.set(self.handed.get() + 1);
                     self.handed_bytes.set(self.handed_bytes.get() + small(frame.len()));
@@ -198,25 +271,24 @@ impl Connection {
                 Cut::Arrived => inbox.push(Event::Arrived { connection: self.id }),
             }
         }
+        false
     }
 
-    /// Reads what the socket has, once; an error where there is nothing more to come.
-    fn read(&self, frames: &mut Frames) -> io::Result<()> {
+    /// Reads what the socket has, once; says whether more may come.
+    fn read(&self, frames: &mut Frames) -> io::Result<bool> {
         if let Some((body, lacks)) = frames.body() {
             return match self.stream.try_read_buf(&mut bytes::BufMut::limit(body, lacks)) {
-                Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) => Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+                Ok(count) => Ok(count > 0),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
                 Err(error) => Err(error),
             };
         }
         SCRATCH.with_borrow_mut(|scratch| match self.stream.try_read(scratch) {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => {
                 frames.push(&scratch[..count]);
-                Ok(())
+                Ok(count > 0)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
             Err(error) => Err(error),
         })
     }
@@ -311,5 +383,112 @@ mod tests {
             }
         };
         local.run_until(work).await;
+    }
+
+    /// A connection whose core is this test, and the client at its other end.
+    async fn pair() -> (Rc<Connection>, Rc<Inbox>, TcpStream, LocalSet) {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let (connection, inbox, local) = (Connection::new(ConnectionId(1), stream), Rc::default(), LocalSet::new());
+        local.spawn_local(connection.clone().run(Rc::clone(&inbox)));
+        (connection, inbox, client, local)
+    }
+
+    /// The next events, as many as are asked for, in short.
+    async fn told(inbox: &Inbox, count: usize) -> Vec<&'static str> {
+        let mut told = Vec::new();
+        while told.len() < count {
+            tokio::time::timeout(Duration::from_secs(10), inbox.bell.notified()).await.expect("something happens");
+            told.extend(inbox.events.borrow_mut().drain(..).map(|event| match event {
+                Event::Announced { .. } => "announced",
+                Event::Arrived { .. } => "arrived",
+                Event::Frame { .. } => "frame",
+                Event::HungUp { .. } => "hung up",
+                Event::Ended { .. } => "ended",
+                Event::Sent { .. } => "sent",
+                Event::Closed { .. } => "closed",
+                other => panic!("{other:?} is not a connection's"),
+            }));
+        }
+        told
+    }
+
+    fn frame(length: usize) -> Vec<u8> {
+        let mut frame = (length as u32).to_be_bytes().to_vec();
+        frame.resize(4 + length, 0);
+        frame
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_has_ended_its_side_is_answered_all_the_same() {
+        let (connection, inbox, mut client, local) = pair().await;
+        let work = async {
+            client.write_all(&frame(10)).await.unwrap();
+            client.shutdown().await.unwrap();
+            assert_eq!(told(&inbox, 2).await, ["frame", "ended"]);
+            connection.taken(10);
+            connection.send(vec![Bytes::from_static(b"answer")]);
+            connection.flush(&inbox);
+            connection.close();
+            assert_eq!(told(&inbox, 2).await, ["sent", "closed"]);
+            let mut answer = [0; 6];
+            tokio::io::AsyncReadExt::read_exact(&mut client, &mut answer).await.unwrap();
+            assert_eq!(&answer, b"answer");
+        };
+        local.run_until(work).await;
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn half_a_frame_ends_though_nothing_of_it_is_admitted() {
+        for sent in [100, 50_000] {
+            let (_connection, inbox, mut client, local) = pair().await;
+            let work = async {
+                client.write_all(&frame(90_000)[..sent]).await.unwrap();
+                assert_eq!(told(&inbox, 1).await, ["announced"]);
+                client.shutdown().await.unwrap();
+                let told = told(&inbox, 1).await;
+                assert_eq!(told.last(), Some(&"ended"), "{sent} bytes were sent");
+            };
+            local.run_until(work).await;
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_whole_frame_is_read_though_its_client_has_ended_its_side() {
+        let (connection, inbox, mut client, local) = pair().await;
+        let work = async {
+            client.write_all(&frame(50_000)).await.unwrap();
+            client.shutdown().await.unwrap();
+            assert_eq!(told(&inbox, 2).await, ["announced", "hung up"]);
+            connection.admit(50_000);
+            assert_eq!(told(&inbox, 2).await, ["frame", "ended"]);
+        };
+        local.run_until(work).await;
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_leaves_is_noticed_though_nothing_is_read() {
+        for resets in [false, true] {
+            let (connection, inbox, mut client, local) = pair().await;
+            let work = async {
+                client.write_all(&frame(10)).await.unwrap();
+                assert_eq!(told(&inbox, 1).await, ["frame"]);
+                connection.taken(10);
+                connection.pause(true);
+                tokio::task::yield_now().await;
+                client.write_all(&frame(10)).await.unwrap();
+                if resets {
+                    client.set_zero_linger().unwrap();
+                }
+                drop(client);
+                assert_eq!(told(&inbox, 1).await, [if resets { "closed" } else { "hung up" }]);
+                if !resets {
+                    connection.pause(false);
+                    assert_eq!(told(&inbox, 2).await, ["frame", "ended"], "what it had sent");
+                }
+            };
+            local.run_until(work).await;
+        }
     }
 }

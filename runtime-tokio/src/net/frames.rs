@@ -120,6 +120,13 @@ impl Frames {
         self.large.as_ref().is_some_and(|large| large.body.len() == large.admitted)
     }
 
+    /// The bytes of the large frame that was announced, if there is one, that have not come.
+    pub(super) fn lacks(&self) -> Option<usize> {
+        let large = self.large.as_ref()?;
+        let here = large.body.len() + self.pending.len() - self.taken;
+        Some(large.length.saturating_sub(here))
+    }
+
     /// The memory of the large frame that is being read, and the bytes that may still come into it.
     pub(super) fn body(&mut self) -> Option<(&mut Vec<u8>, usize)> {
         let large = self.large.as_mut()?;

@@ -8,7 +8,7 @@ const ADDRESS: core::net::SocketAddr =
     core::net::SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST), 9092);
 
 fn connections(count: u64, answers: usize) -> Connections {
-    let mut connections = Connections::new(1 << 20, answers, 1 << 20);
+    let mut connections = Connections::new(1 << 20, answers, 100 << 20, 1 << 20);
     for id in 0..count {
         let client = Client { connection: ConnectionId(id), listener: ListenerIndex(0), peer: ADDRESS, local: ADDRESS };
         connections.open(client, Instant::default());
@@ -258,5 +258,51 @@ fn who_sends_ahead_is_cut_once_that_is_in_the_way_and_who_waits_for_answers_neve
         connections.forget(ConnectionId(id), later, &mut effects);
     }
     assert!(!connections.must_watch(&HeldBack::new()));
+    connections.check_invariants(0);
+}
+
+#[test]
+fn a_request_is_no_larger_than_it_can_be_of_use() {
+    let mut connections = connections(1, 1 << 20);
+    let (id, now, mut effects) = (ConnectionId(0), Instant::default(), Effects::new());
+    let mut announced = |connections: &mut Connections, length: usize, api_key| {
+        let answer = connections.announced(id, length as i32, api_key, now, &mut effects);
+        connections.frames.leave(id);
+        answer == Announcement::Taken
+    };
+    assert!(announced(&mut connections, FRAME_OTHER_BYTES_MAX, FETCH));
+    assert!(!announced(&mut connections, FRAME_OTHER_BYTES_MAX + 1, FETCH));
+    assert!(announced(&mut connections, FRAME_PRODUCE_BYTES_MAX, PRODUCE));
+    assert!(!announced(&mut connections, FRAME_PRODUCE_BYTES_MAX + 1, PRODUCE));
+    connections.allow_batches(50 << 20);
+    assert!(announced(&mut connections, (50 << 20) + 1_000, PRODUCE), "a topic takes such batches");
+    connections.allow_batches(200 << 20);
+    assert!(!announced(&mut connections, (100 << 20) + 1, PRODUCE), "socket.request.max.bytes holds");
+}
+
+#[test]
+fn a_client_that_has_ended_its_side_is_closed_once_it_is_answered() {
+    let mut connections = connections(2, 1 << 20);
+    let (id, now, mut effects) = (ConnectionId(0), Instant::default(), Effects::new());
+    assert!(connections.frame(id, frame(FETCH, 100), now));
+    let (sequence, _) = connections.get_mut(id).and_then(|at| at.pipeline.begin()).expect("it begins");
+    connections.announced(ConnectionId(1), LARGE, PRODUCE, now, &mut effects);
+    for id in [0, 1].map(ConnectionId) {
+        connections.ended(id, now, &mut effects);
+        connections.close_if_answered(id, &mut effects);
+    }
+    let closed = |effects: &mut Effects| {
+        let of = |effect| if let Effect::Close { connection } = effect { Some(connection.0) } else { None };
+        effects.drain().filter_map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(closed(&mut effects), [1], "half a frame is never answered, and holds nothing");
+    connections.check_invariants(0);
+    let at = connections.get_mut(id).expect("it is open");
+    at.pipeline.answered(sequence, Some(vec![Bytes::from_static(b"answer")]));
+    let (charged, answer) = at.pipeline.pop_answer().expect("it is answered");
+    connections.answer(id, charged, answer, now, &mut effects);
+    assert!(effects.drain().any(|effect| matches!(effect, Effect::Send { .. })));
+    connections.close_if_answered(id, &mut effects);
+    assert_eq!(closed(&mut effects), [0]);
     connections.check_invariants(0);
 }
