@@ -121,6 +121,13 @@ pub const CONNECTION_WATCH_MS: i64 = CONNECTION_STALLED_MS / 4;
 /// The largest frame of any request but Produce, whatever `socket.request.max.bytes` says: none of them has a use for more.
 pub const FRAME_OTHER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// The elements of all arrays of one request together: what a node of some ten thousand partitions has use for. It bounds
+/// what answering costs, in memory and in time.
+pub const REQUEST_ELEMENTS_MAX: usize = 50_000;
+
+/// What is told of configurations in one answer, in bytes; what is asked for beyond is refused.
+pub const ANSWER_CONFIGS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// The most bytes of records in one Fetch response, whatever the client and `fetch.max.bytes` say.
 pub const FETCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -198,5 +205,6 @@ pub const SNAPSHOT_BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// The largest batch of a snapshot that is read; other brokers make them of 8 MiB.
 pub const SNAPSHOT_READ_BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// The records that one request may make the controller append, as in Kafka: they are one batch.
-pub const DECISION_RECORDS_MAX: usize = 10_000;
+/// The records that one request may make the controller append: they are one batch. Kafka has 10,000; a request for as many
+/// partitions has the records of their topics beside them.
+pub const DECISION_RECORDS_MAX: usize = 30_000;

@@ -1,11 +1,13 @@
 //! DescribeConfigs (KIP-133, KIP-226, KIP-569): what is in force for topics, brokers, groups and client metrics, and why.
 
 use super::Begun;
-use super::front::{Front, Next, Request, encode};
+use super::front::{Front, Next, Request, encode_by};
 use crate::config::{Described, Layers};
 use crate::controller::check_name;
+use crate::limits::ANSWER_CONFIGS_BYTES_MAX;
 use crate::metadata::ConfigResource;
 use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,33 +16,59 @@ use grete_protocol::messages::describe_configs_request::{DescribeConfigsRequest,
 use grete_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
 };
-use grete_protocol::wire::Message;
+use grete_protocol::wire::{Element as _, Encoder, Message as _, UnknownTags};
 
 type Refused = (ErrorCode, Cow<'static, str>);
 
-/// Answers a DescribeConfigs.
+/// Answers a DescribeConfigs. Results are written as they are made: all together would hold many times as much. What stands
+/// twice is answered once.
 pub(crate) fn begin(front: &mut Front<'_>, request: Request) -> Begun {
     let body = DescribeConfigsRequest::decode(&mut request.decoder(), request.version)?;
-    let results = body.resources.iter().map(|resource| {
-        let (error, message, configs) = match describe(front, resource) {
-            Ok(described) => {
-                let wanted = described.into_iter().filter(|one| is_wanted(resource, &one.name));
-                let told = wanted.map(|one| told(one, body.include_synonyms, body.include_documentation));
-                (ErrorCode::None, Cow::Borrowed(""), told.collect())
-            }
-            Err((error, message)) => (error, message, Vec::new()),
-        };
-        DescribeConfigsResult {
-            error_code: error.code(),
-            error_message: Some(message),
-            resource_type: resource.resource_type,
-            resource_name: Cow::Borrowed(&resource.resource_name),
-            configs,
-            ..Default::default()
+    let mut seen = BTreeSet::new();
+    let resources = body.resources.iter();
+    let resources: Vec<_> =
+        resources.filter(|resource| seen.insert((resource.resource_type, &*resource.resource_name))).collect();
+    let write = |encoder: &mut Encoder| {
+        encoder.i32(0);
+        encoder.array_length("results", resources.len());
+        for resource in &resources {
+            let has_room = encoder.len() <= ANSWER_CONFIGS_BYTES_MAX;
+            answer_one(front, &body, resource, has_room).write(encoder, request.version);
         }
-    });
-    let response = DescribeConfigsResponse { results: results.collect(), ..Default::default() };
-    Ok((super::Gather::Answered, Next::Answer(encode(&request, &response)?)))
+        encoder.unknown_tags(&UnknownTags::default());
+    };
+    let answer = encode_by::<DescribeConfigsResponse<'_>>(&request, write)?;
+    Ok((super::Gather::Answered, Next::Answer(answer)))
+}
+
+/// What is told of one resource; not its configuration where the answer has no room for it.
+fn answer_one<'b>(
+    front: &Front<'_>,
+    body: &DescribeConfigsRequest<'_>,
+    resource: &'b DescribeConfigsResource<'_>,
+    has_room: bool,
+) -> DescribeConfigsResult<'b> {
+    let described = if has_room {
+        describe(front, resource)
+    } else {
+        Err((ErrorCode::PolicyViolation, "The answer would be too large: ask for fewer resources.".into()))
+    };
+    let (error, message, configs) = match described {
+        Ok(described) => {
+            let wanted = described.into_iter().filter(|one| is_wanted(resource, &one.name));
+            let told = wanted.map(|one| told(one, body.include_synonyms, body.include_documentation));
+            (ErrorCode::None, Cow::Borrowed(""), told.collect())
+        }
+        Err((error, message)) => (error, message, Vec::new()),
+    };
+    DescribeConfigsResult {
+        error_code: error.code(),
+        error_message: Some(message),
+        resource_type: resource.resource_type,
+        resource_name: Cow::Borrowed(&resource.resource_name),
+        configs,
+        ..Default::default()
+    }
 }
 
 fn describe(front: &Front<'_>, resource: &DescribeConfigsResource<'_>) -> Result<Vec<Described>, Refused> {

@@ -4,6 +4,7 @@ use crate::api::message::Call;
 use crate::budget::Budget;
 use crate::fetch::SessionCache;
 use crate::ids::{ConnectionId, ListenerIndex, ShardId, Ticket};
+use crate::limits::REQUEST_ELEMENTS_MAX;
 use crate::metadata::{BrokerImage, MetadataImage};
 use crate::node::{CONTROLLER_LISTENER, ListenerRole, NodeConfig};
 use crate::rng::Seed;
@@ -57,7 +58,7 @@ impl Request {
     /// at its end.
     #[must_use]
     pub fn decoder(&self) -> Decoder<'_> {
-        Decoder::new(self.body())
+        decoder(self.body())
     }
 
     /// The body's bytes.
@@ -169,6 +170,22 @@ impl Front<'_> {
     fn ticket(&self, part: u32) -> Ticket {
         Ticket { shard: self.shard, connection: self.client.connection, sequence: self.sequence, part }
     }
+}
+
+/// Reads the body of a request.
+pub(crate) fn decoder(body: &[u8]) -> Decoder<'_> {
+    Decoder::new(body).with_elements_max(REQUEST_ELEMENTS_MAX)
+}
+
+/// Encodes an answer to `request` that stands for an `M`, by fields that `write` writes one by one.
+pub(crate) fn encode_by<'m, M: Message<'m>>(
+    request: &Request,
+    write: impl FnOnce(&mut Encoder),
+) -> Result<Parts, EncodeError> {
+    let mut encoder = Encoder::for_frame();
+    grete_protocol::frame::encode_response_header(&mut encoder, request.api, request.version, request.correlation_id)?;
+    encoder.message::<M>(request.version, write)?;
+    encoder.finish_frame()
 }
 
 /// Encodes an answer to `request`: length, header and body.

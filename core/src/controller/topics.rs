@@ -342,10 +342,11 @@ impl Controller {
     }
 
     /// Creates topics that somebody needs, where they are not there: the internal ones, and others as the configuration
-    /// allows.
+    /// allows. As many as one request may create; whoever wants more finds them missing, and asks again.
     pub fn ensure_topics(&mut self, names: &[String]) -> Decision {
         let mut records = Vec::new();
         let mut results = Vec::new();
+        let mut partitions = 0;
         for name in names {
             let result = if self.appended.topic_by_name(name).is_some() {
                 Ok(())
@@ -356,7 +357,12 @@ impl Controller {
                         NewTopic { name: name.into(), partitions: -1, replication_factor: -1, ..Default::default() }
                     }
                 };
-                self.create_topic(&topic, &mut records).map(|_| ()).map_err(|refusal| refusal.error)
+                partitions += self.partitions_asked(&topic);
+                if partitions > PARTITIONS_CREATED_MAX {
+                    Err(ErrorCode::UnknownTopicOrPartition)
+                } else {
+                    self.create_topic(&topic, &mut records).map(|_| ()).map_err(|refusal| refusal.error)
+                }
             };
             results.push((name.clone(), result));
         }

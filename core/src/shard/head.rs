@@ -11,6 +11,7 @@ use crate::controller::{Controller, Decided, Decision, Incarnation, PRODUCER_ID_
 use crate::effect::{Effect, Effects, IoOp, Level};
 use crate::event::{FoundFiles, IoOutput, IoResult};
 use crate::ids::{FileName, IoId, IoOwner, LeaderEpoch, LogDirIndex, Offset, ShardId, Ticket, TopicPartition};
+use crate::limits::DECISION_RECORDS_MAX;
 use crate::log::{LogConfig, ReadError, ReadTicket, Records};
 use crate::metadata::{Endpoint, Fold, MetadataImage};
 use crate::node::{CONTROLLER_LISTENER, Listener, ListenerRole, NodeConfig};
@@ -379,6 +380,10 @@ impl Shard {
             ControllerCall::Request(request) => {
                 let Some(controller) = self.controller_mut() else { return };
                 match api::controller::decide(controller, now, &request) {
+                    Ok(decision) if decision.records.len() > DECISION_RECORDS_MAX => {
+                        let text = "Unable to perform excessively large batch operation.".into();
+                        self.tell(ticket.shard, Message::Reply(ticket, Reply::Controller(Decided::Refused(text))));
+                    }
                     Ok(decision) => self.decide(now, decision, Some(ticket), effects),
                     Err(refusal) => {
                         let reply = Reply::Controller(Decided::Refused(refusal.to_string()));

@@ -81,6 +81,14 @@ pub enum DecodeErrorKind {
     /// The frame around a metadata record has a version other than 1.
     #[error("the record frame has the unknown version {0}")]
     UnknownFrameVersion(u32),
+    /// The arrays of a frame have more elements together than whoever reads it takes.
+    #[error("an array of {count} elements, where {left} more are taken")]
+    TooManyElements {
+        /// The elements of the array.
+        count: usize,
+        /// How many more were taken.
+        left: usize,
+    },
     /// Decoding would reserve more memory than a frame of this length may cost.
     #[error("{needed} bytes of memory are needed, {left} are left of the frame's budget")]
     OverBudget {

@@ -25,6 +25,8 @@ const BUDGET_BASE: usize = 3 * 1024;
 pub struct Decoder<'a> {
     pub(crate) input: &'a [u8],
     budget: usize,
+    /// The elements that arrays may still have, all together.
+    elements: usize,
     flexible: bool,
 }
 
@@ -32,7 +34,13 @@ impl<'a> Decoder<'a> {
     /// A decoder of all of `frame`, with the budget of a frame of that length.
     pub fn new(frame: &'a [u8]) -> Self {
         let budget = frame.len().saturating_mul(BUDGET_FACTOR).saturating_add(BUDGET_BASE);
-        Self { input: frame, budget, flexible: false }
+        Self { input: frame, budget, elements: usize::MAX, flexible: false }
+    }
+
+    /// Takes no more than `elements` elements of arrays, all arrays together: what answers them may cost more than reading.
+    #[must_use]
+    pub fn with_elements_max(self, elements: usize) -> Self {
+        Self { elements, ..self }
     }
 
     /// The bytes not yet read.
@@ -259,6 +267,13 @@ impl<'a> Decoder<'a> {
         if count.saturating_mul(size_min.max(1)) > remaining {
             return Err(DecodeError::at(DecodeErrorKind::CountTooLarge { count, size_min, remaining }, name));
         }
+        match self.elements.checked_sub(count) {
+            Some(left) => self.elements = left,
+            None => {
+                let kind = DecodeErrorKind::TooManyElements { count, left: self.elements };
+                return Err(DecodeError::at(kind, name));
+            }
+        }
         self.charge(name, count.saturating_mul(size_of))?;
         Ok(Some(count))
     }
@@ -380,5 +395,18 @@ mod tests {
         };
         assert_eq!(array(3), Ok(3), "3 KiB beside 16 bytes for each byte");
         assert_eq!(array(4), Err(DecodeErrorKind::OverBudget { needed: 4000, left: 3 * 1024 + 8 * 16 }));
+    }
+
+    #[test]
+    fn arrays_have_no_more_elements_together_than_are_taken() {
+        let frame = [0, 0, 0, 2, 1, 2, 0, 0, 0, 1, 3];
+        let read = |elements| {
+            let mut decoder = Decoder::new(&frame).with_elements_max(elements);
+            let first = decoder.array::<i8>("first", 0)?;
+            Ok::<_, DecodeError>((first, decoder.array::<i8>("second", 0)?))
+        };
+        assert_eq!(read(3).map_err(|error| error.kind()), Ok((alloc::vec![1, 2], alloc::vec![3])));
+        let error = read(2).map_err(|error| error.kind());
+        assert_eq!(error, Err(DecodeErrorKind::TooManyElements { count: 1, left: 0 }));
     }
 }

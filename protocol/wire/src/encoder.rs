@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::{
-    Element, EncodeError, EncodeErrorKind, Parts, Records, STRING_LENGTH_MAX, TagWriter, UnknownTags, Uuid, Versions,
-    varint,
+    Element, EncodeError, EncodeErrorKind, Message, Parts, Records, STRING_LENGTH_MAX, TagWriter, UnknownTags, Uuid,
+    Versions, varint,
 };
 
 /// The bytes that a frame's buffer begins with: most answers fit, and a buffer that grows to them is moved five times.
@@ -255,6 +255,23 @@ impl Encoder {
     pub fn required_records(&mut self, name: &'static str, value: Option<&Records<'_>>) {
         self.require(name, value.is_some());
         self.nullable_records(name, value);
+    }
+
+    /// Writes what stands for an `M`, by fields that `write` writes one by one: for messages whose parts all together would
+    /// hold many times what they are written as. After an error the encoder is as it was before.
+    pub fn message<'a, M: Message<'a>>(
+        &mut self,
+        version: i16,
+        write: impl FnOnce(&mut Self),
+    ) -> Result<(), EncodeError> {
+        let checkpoint = self.begin(M::VERSIONS, M::FLEXIBLE_FROM, version);
+        write(self);
+        self.end(checkpoint).map_err(|(kind, field)| EncodeError { kind, message: M::NAME, version, field })
+    }
+
+    /// Writes the length of an array whose elements follow.
+    pub fn array_length(&mut self, name: &'static str, length: usize) {
+        self.length_i32(name, Some(length));
     }
 
     /// Writes an array.

@@ -2,7 +2,7 @@
 
 use super::{GroupCall, Piece, partition_of};
 use crate::api::Begun;
-use crate::api::front::{Front, Next, Refusal, Request, encode};
+use crate::api::front::{Front, Next, Refusal, Request, decoder, encode};
 use crate::api::message::Call;
 use crate::coordinator::RequestContext;
 use crate::group::answer::{DeletedGroup, DescribedGroup, FetchedGroup, ListAnswer};
@@ -13,7 +13,7 @@ use crate::ids::TopicPartition;
 use crate::metadata::OFFSETS_TOPIC;
 use crate::time::Now;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -22,7 +22,7 @@ use grete_protocol::messages::delete_groups_request::DeleteGroupsRequest;
 use grete_protocol::messages::describe_groups_request::DescribeGroupsRequest;
 use grete_protocol::messages::list_groups_request::ListGroupsRequest;
 use grete_protocol::messages::offset_fetch_request::OffsetFetchRequest;
-use grete_protocol::wire::{Decoder, Encoder, Message};
+use grete_protocol::wire::{Encoder, Message};
 use grete_protocol::{ApiKey, ErrorCode};
 
 /// A request whose groups' coordinators are being asked.
@@ -70,11 +70,12 @@ impl Gather {
         self.open.insert(part, place);
     }
 
-    /// Asks about groups, each of its coordinator.
+    /// Asks about groups, each of its coordinator. What stands twice is asked and answered once.
     fn ask_groups<'g>(&mut self, front: &mut Front<'_>, groups: impl Iterator<Item = &'g str>) {
         let mut by_partition: BTreeMap<TopicPartition, Vec<String>> = BTreeMap::new();
         let mut homeless = Vec::new();
-        for group in groups {
+        let mut seen = BTreeSet::new();
+        for group in groups.filter(|group| seen.insert(*group)) {
             match partition_of(front.image, group) {
                 Some(partition) => by_partition.entry(partition).or_default().push(group.into()),
                 None => homeless.push(String::from(group)),
@@ -149,7 +150,12 @@ impl Gather {
 pub(crate) fn begin_offset_fetch(front: &mut Front<'_>, request: Request) -> Begun {
     let body = OffsetFetchRequest::decode(&mut request.decoder(), request.version)?;
     let mut gather = Gather::new(&request);
+    let mut seen = BTreeSet::new();
     for (place, group) in fetch_groups(&body, request.version).into_iter().enumerate() {
+        if !seen.insert(group.group) {
+            // What stands twice is answered once: all offsets of a group may be many.
+            continue;
+        }
         match partition_of(front.image, group.group) {
             Some(partition) => {
                 let part = part_of(&request, &body, place)?;
@@ -235,7 +241,7 @@ pub(super) fn hand_over(
     };
     match (call.request.api, &call.piece) {
         (ApiKey::OffsetFetch, Piece::Fetch) => {
-            let body = OffsetFetchRequest::decode(&mut Decoder::new(body), version)?;
+            let body = OffsetFetchRequest::decode(&mut decoder(body), version)?;
             if let Some(group) = fetch_groups(&body, version).first() {
                 coordinator.on_offset_fetch(context, group, topics);
             }
@@ -243,7 +249,7 @@ pub(super) fn hand_over(
         (ApiKey::DescribeGroups, _) => coordinator.describe_groups(context.ticket, &names, version),
         (ApiKey::DeleteGroups, _) => coordinator.delete_groups(now, context.ticket, &names),
         (ApiKey::ListGroups, _) => {
-            coordinator.on_list_groups(context, &ListGroupsRequest::decode(&mut Decoder::new(body), version)?);
+            coordinator.on_list_groups(context, &ListGroupsRequest::decode(&mut decoder(body), version)?);
         }
         (other, _) => return Err(Refusal::Close(format!("{other} is not about many groups"))),
     }

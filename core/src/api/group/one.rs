@@ -2,7 +2,7 @@
 
 use super::{GroupCall, Piece, partition_of};
 use crate::api::Begun;
-use crate::api::front::{Front, Next, Refusal, Request, encode};
+use crate::api::front::{Front, Next, Refusal, Request, decoder, encode};
 use crate::api::message::Call;
 use crate::coordinator::RequestContext;
 use crate::group::answer::{CommitTopic, DeleteOffsetsAnswer, JoinAnswer, LeaveAnswer, SyncAnswer};
@@ -20,7 +20,7 @@ use grete_protocol::messages::leave_group_request::LeaveGroupRequest;
 use grete_protocol::messages::offset_commit_request::{OffsetCommitRequest, OffsetCommitRequestTopic};
 use grete_protocol::messages::offset_delete_request::OffsetDeleteRequest;
 use grete_protocol::messages::sync_group_request::SyncGroupRequest;
-use grete_protocol::wire::{Decoder, GroupId, Message};
+use grete_protocol::wire::{GroupId, Message};
 use grete_protocol::{ApiKey, ErrorCode};
 
 /// A request that its coordinator has.
@@ -56,12 +56,12 @@ impl Gather {
 fn group_of(request: &Request) -> Result<String, Refusal> {
     let (body, version) = (request.body(), request.version);
     Ok(match request.api {
-        ApiKey::JoinGroup => name(JoinGroupRequest::decode(&mut Decoder::new(body), version)?.group_id),
-        ApiKey::SyncGroup => name(SyncGroupRequest::decode(&mut Decoder::new(body), version)?.group_id),
-        ApiKey::Heartbeat => name(HeartbeatRequest::decode(&mut Decoder::new(body), version)?.group_id),
-        ApiKey::LeaveGroup => name(LeaveGroupRequest::decode(&mut Decoder::new(body), version)?.group_id),
-        ApiKey::OffsetCommit => name(OffsetCommitRequest::decode(&mut Decoder::new(body), version)?.group_id),
-        ApiKey::OffsetDelete => name(OffsetDeleteRequest::decode(&mut Decoder::new(body), version)?.group_id),
+        ApiKey::JoinGroup => name(JoinGroupRequest::decode(&mut decoder(body), version)?.group_id),
+        ApiKey::SyncGroup => name(SyncGroupRequest::decode(&mut decoder(body), version)?.group_id),
+        ApiKey::Heartbeat => name(HeartbeatRequest::decode(&mut decoder(body), version)?.group_id),
+        ApiKey::LeaveGroup => name(LeaveGroupRequest::decode(&mut decoder(body), version)?.group_id),
+        ApiKey::OffsetCommit => name(OffsetCommitRequest::decode(&mut decoder(body), version)?.group_id),
+        ApiKey::OffsetDelete => name(OffsetDeleteRequest::decode(&mut decoder(body), version)?.group_id),
         other => return Err(not_one(other)),
     })
 }
@@ -80,22 +80,22 @@ pub(super) fn hand_over(
     let (body, version) = (call.request.body(), call.request.version);
     match call.request.api {
         ApiKey::JoinGroup => {
-            coordinator.on_join_group(now, context, &JoinGroupRequest::decode(&mut Decoder::new(body), version)?)
+            coordinator.on_join_group(now, context, &JoinGroupRequest::decode(&mut decoder(body), version)?)
         }
         ApiKey::SyncGroup => {
-            coordinator.on_sync_group(now, context, &SyncGroupRequest::decode(&mut Decoder::new(body), version)?)
+            coordinator.on_sync_group(now, context, &SyncGroupRequest::decode(&mut decoder(body), version)?)
         }
         ApiKey::Heartbeat => {
-            coordinator.on_heartbeat(now, context, &HeartbeatRequest::decode(&mut Decoder::new(body), version)?)
+            coordinator.on_heartbeat(now, context, &HeartbeatRequest::decode(&mut decoder(body), version)?)
         }
         ApiKey::LeaveGroup => {
-            coordinator.on_leave_group(now, context, &LeaveGroupRequest::decode(&mut Decoder::new(body), version)?)
+            coordinator.on_leave_group(now, context, &LeaveGroupRequest::decode(&mut decoder(body), version)?)
         }
         ApiKey::OffsetCommit => {
             coordinator.on_offset_commit(
                 now,
                 context,
-                &OffsetCommitRequest::decode(&mut Decoder::new(body), version)?,
+                &OffsetCommitRequest::decode(&mut decoder(body), version)?,
                 topics,
             );
         }
@@ -103,7 +103,7 @@ pub(super) fn hand_over(
             coordinator.on_offset_delete(
                 now,
                 context,
-                &OffsetDeleteRequest::decode(&mut Decoder::new(body), version)?,
+                &OffsetDeleteRequest::decode(&mut decoder(body), version)?,
                 topics,
             );
         }
