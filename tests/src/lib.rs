@@ -85,6 +85,11 @@ impl Broker {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Where its data are.
     pub fn dir(&self) -> &Path {
         &self.dir

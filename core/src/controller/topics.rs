@@ -392,3 +392,36 @@ fn colliding<'i>(image: &'i MetadataImage, name: &str) -> Option<&'i str> {
     }
     image.names.keys().map(|other| &**other).find(|other| topic_name::collide(other, name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::Defaults;
+    use crate::ids::NodeId;
+    use crate::log::LogConfig;
+    use crate::rng::Seed;
+    use alloc::sync::Arc;
+
+    #[test]
+    fn no_more_topics_are_created_on_the_way_than_by_one_request() {
+        let defaults = Defaults {
+            num_partitions: (PARTITIONS_CREATED_MAX / 2) as i32,
+            replication_factor: 1,
+            delete_topics: true,
+            offsets_partitions: 1,
+            offsets_replication_factor: None,
+            offsets_segment_bytes: 1 << 20,
+        };
+        let image = MetadataImage::new("cluster", Arc::new(LogConfig::default()));
+        let mut controller = Controller::new(NodeId(1), 1, Seed(0), defaults, image);
+        let decision = controller.ensure_topics(&["a", "b", "c"].map(String::from));
+        let Decided::Topics(results) = decision.decided else { panic!("topics are answered by topics") };
+        let missing =
+            |(_, result): &(String, Result<(), ErrorCode>)| *result == Err(ErrorCode::UnknownTopicOrPartition);
+        assert_eq!(
+            results.iter().map(missing).collect::<Vec<_>>(),
+            [false, false, true],
+            "whoever wants it asks again"
+        );
+    }
+}

@@ -120,7 +120,7 @@ mod tests {
         let [a, b, c] = [2, 0, 1].map(ShardId);
         let (give, wanted) = (LeaveMessage::Give, LeaveMessage::Wanted);
         assert_eq!([a, b, c].map(|shard| leaves.ask(shard)), [Some((a, give)), Some((a, wanted)), None]);
-        let mut give_back = |leaves: &mut Leaves, shard| leaves.give_back(shard).collect::<Vec<_>>();
+        let give_back = |leaves: &mut Leaves, shard| leaves.give_back(shard).collect::<Vec<_>>();
         assert_eq!(give_back(&mut leaves, a), [(b, give), (b, wanted)]);
         assert_eq!(leaves.ask(a), None, "it waits for its turn again");
         assert_eq!(give_back(&mut leaves, b), [(c, give), (c, wanted)]);

@@ -99,7 +99,8 @@ pub(super) const KEYS: &[Key] = &[
         Some("104857600"),
         Rule::Min(1),
         ReadOnly,
-        "The largest request that is taken.",
+        "The largest request that is taken: a Produce up to 32 MiB, or the largest batch that a topic takes where that is \
+         more; others up to 16 MiB.",
     ),
     ignored("socket.send.buffer.bytes", Int, Some("102400"), Rule::Any, ReadOnly),
 ];
