@@ -21,6 +21,8 @@ pub(crate) fn tell_event(event: &Event) -> String {
         | Event::Announced { connection, .. }
         | Event::Arrived { connection }
         | Event::Frame { connection, .. }
+        | Event::HungUp { connection }
+        | Event::Ended { connection }
         | Event::Closed { connection }
         | Event::Sent { connection, .. } => tell_connection(*connection),
         Event::Io { .. } | Event::JobDone { .. } | Event::FromShard { .. } | Event::Shutdown => String::new(),
