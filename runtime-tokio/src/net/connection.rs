@@ -250,7 +250,7 @@ impl Connection {
             Interest::ERROR
         };
         if writes {
-            interest = interest | Interest::WRITABLE;
+            interest |= Interest::WRITABLE;
         }
         self.stream.ready(interest).await
     }
