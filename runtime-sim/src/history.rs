@@ -212,6 +212,9 @@ pub struct Polled {
     pub log_start: i64,
 }
 
+/// How many operations are looked through for what happened of late.
+const LATE_OPERATIONS: usize = 1_000;
+
 /// All operations of a run.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -249,6 +252,19 @@ impl History {
     #[must_use]
     pub fn operations(&self) -> &[Operation] {
         &self.operations
+    }
+
+    /// An offset at which something was acknowledged in a partition, of late.
+    #[must_use]
+    pub fn acknowledged_in(&self, of: &TopicPartition) -> Option<i64> {
+        self.operations.iter().rev().take(LATE_OPERATIONS).find_map(|operation| {
+            match (&operation.what, &operation.outcome) {
+                (What::Produce { to, .. }, Outcome::Done(Answer::Produced { base })) if to == of && *base >= 0 => {
+                    Some(*base)
+                }
+                _ => None,
+            }
+        })
     }
 
     /// The operations that took effect.

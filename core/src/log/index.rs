@@ -234,6 +234,15 @@ impl SegmentIndex {
         (self.offset_bytes(), self.time_bytes())
     }
 
+    /// Drops the offset entries at or beyond `position`. What is on disk beyond has to be cut: the length of the file that is
+    /// left comes back. `None` where the entries are not in memory.
+    pub(super) fn forget_offsets_from(&mut self, position: u64) -> Option<u64> {
+        let Entries::Loaded { offsets, .. } = &mut self.entries else { return None };
+        offsets.truncate(offsets.partition_point(|entry| u64::from(entry.position) < position));
+        self.offsets_written = self.offsets_written.min(offsets.len() as u32);
+        Some(self.offset_file_bytes())
+    }
+
     /// Where to begin looking for the batch that has `offset`. `None` where the entries are not in memory.
     pub(super) fn position_for(&self, base: Offset, offset: Offset) -> Option<FilePosition> {
         let Entries::Loaded { offsets, .. } = &self.entries else { return None };

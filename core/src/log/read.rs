@@ -47,6 +47,8 @@ struct Reading {
     request: ReadRequest,
     /// The segment and the place in it where to go on, once known.
     place: Option<(Offset, FilePosition)>,
+    /// Whether it is an index that has named the place, and nothing was read there yet.
+    is_indexed: bool,
     /// How much to read next.
     length: u32,
 }
@@ -99,7 +101,7 @@ impl LogStore {
         }
         let ticket = search.unwrap_or_else(|| self.reads.ticket());
         let length = request.bytes_max.clamp(READ_BYTES_MIN, LOG_READ_BYTES_MAX);
-        self.reads.readings.insert(ticket, Reading { partition, request, place: None, length });
+        self.reads.readings.insert(ticket, Reading { partition, request, place: None, is_indexed: false, length });
         self.go_on(ticket, effects);
         ReadOutcome::Pending(ticket)
     }
@@ -135,6 +137,7 @@ impl LogStore {
                     }
                     return;
                 };
+                reading.is_indexed = position > FilePosition(0);
                 *reading.place.insert((segment.base, position))
             }
         };
@@ -182,6 +185,16 @@ impl LogStore {
             }
         };
         let (base, position) = reading.place.expect("a read has a place by now");
+        if core::mem::take(&mut reading.is_indexed) && !may_begin_at(&chunk, base, reading.request.offset) {
+            let partition = reading.partition;
+            reading.place = None;
+            if !self.forget_index_from(partition, base, position, effects)
+                && let Some(reading) = self.reads.readings.get_mut(&ticket)
+            {
+                reading.place = Some((base, FilePosition(0)));
+            }
+            return self.go_on(ticket, effects);
+        }
         match find(&chunk, reading.request) {
             Found::Batches(batches) => self.end_read(ticket, Ok(Records { batches }), effects),
             Found::Damaged => {
@@ -207,6 +220,30 @@ impl LogStore {
                 self.go_on(ticket, effects);
             }
         }
+    }
+
+    /// An entry of an index has led astray: it goes with all behind it, and lookups begin before. Whether it is gone; the index
+    /// may not be in memory any more.
+    fn forget_index_from(
+        &mut self,
+        partition: TopicPartition,
+        base: Offset,
+        position: FilePosition,
+        effects: &mut Effects,
+    ) -> bool {
+        let Some(log) = self.logs.get_mut(&partition) else { return false };
+        let Some(at) = log.segment_with_base(base) else { return false };
+        let written = log.segments[at].index.offset_file_bytes();
+        let Some(valid) = log.segments[at].index.forget_offsets_from(position.0) else { return false };
+        let text = format!("the index of segment {base} of {} is damaged; it is not used any further", log.home);
+        effects.notice(Level::Warn, text);
+        let dir = &mut self.dirs[usize::from(log.dir.0)];
+        if valid < written && !dir.offline {
+            let file = names::file(log.dir, &log.home, base, SegmentFile::OffsetIndex);
+            let (round, cut) = (dir.next_round(), IoOp::Truncate { file, length: valid });
+            dir.ask(&mut self.io, round, Purpose::Step, cut, effects);
+        }
+        true
     }
 
     fn end_read(&mut self, ticket: ReadTicket, result: Result<Records, ReadError>, effects: &mut Effects) {
@@ -362,6 +399,15 @@ fn take(batches: impl Iterator<Item = StoredBatch>, request: ReadRequest) -> Vec
         taken.push(batch);
     }
     taken
+}
+
+/// Whether looking for an offset may begin with a piece of a segment's file, as its index says: with a whole batch that ends at
+/// that offset or before. Whatever else lies there would be taken for the damage of records, or hide some.
+fn may_begin_at(piece: &Bytes, base: Offset, offset: Offset) -> bool {
+    BatchHeader::parse(piece).is_some_and(|header| {
+        let fits = header.base_offset >= base && header.last_offset() <= offset;
+        fits && piece.get(..header.bytes).is_none_or(header::checksum_fits)
+    })
 }
 
 /// What a piece of a file brought for a read.

@@ -22,6 +22,7 @@ use crate::checker::Violation;
 use crate::clock::WorldTime;
 use crate::history::{ClientIndex, History, OperationId, Outcome, What};
 use crate::node::NodeIndex;
+use crate::run::{Coverage, State};
 use crate::script::ClientAct;
 use bytes::Bytes;
 use core::time::Duration;
@@ -34,6 +35,9 @@ pub trait Actor {
 
     /// Whether nothing is under way: no request without its answer, no record that was not sent.
     fn is_at_rest(&self) -> bool;
+
+    /// What it waits for, where it is not at rest: for a person to read.
+    fn waits_for(&self) -> String;
 }
 
 /// What happens to an actor.
@@ -81,6 +85,8 @@ pub struct Context<'a> {
     pub nodes: usize,
     /// Since when nothing goes wrong any more, and all nodes serve.
     pub calm_since: Option<WorldTime>,
+    /// The rare states that were seen.
+    pub(crate) coverage: &'a mut Coverage,
     pub(crate) commands: &'a mut Vec<Command>,
     /// Counts the connections of this client: names them, whatever other clients do.
     pub(crate) connections: &'a mut u64,
@@ -131,6 +137,11 @@ impl Context<'_> {
     pub fn accuse(&mut self, checker: &'static str, what: String) {
         let client = Some(self.client);
         self.violations.push(Violation { checker, what, operations: Vec::new(), partition: None, client });
+    }
+
+    /// The run is in a rare state.
+    pub fn see(&mut self, state: State) {
+        self.coverage.see(state);
     }
 
     /// Writes down what takes no time.

@@ -5,8 +5,8 @@
 //!    one more client, or one kind of fault less, leaves all others as they were.
 //! 2. Each seed stresses another mixture: every kind of fault and of operation has a rate of its own, and some have none.
 //! 3. All but [`Profile::Gentle`] have at least [`FAULTS_MIN`] faults, one of them the end of a process.
-//! 4. No fault is drawn that takes what was acknowledged from a broker on its own, which it cannot help: disks that lie
-//!    about a sync, or rot in records.
+//! 4. Few seeds have a fault that takes what was acknowledged from a broker on its own, which it cannot help: disks that lie
+//!    about a sync, or rot in records. What is broken then is excused ([`EXCUSES`](crate::run::EXCUSES)).
 //!
 //! ```text
 //! shape   nodes, topics, clients, and the constants by which they are tuned

@@ -34,7 +34,8 @@ const PROPERTIES: [(&str, &[&str]); 21] = [
     ("group.min.session.timeout.ms", &["50"]),
     ("group.initial.rebalance.delay.ms", &["0", "50", "1000"]),
     ("fetch.max.bytes", &["2000", "100000", "", ""]),
-    ("connections.max.idle.ms", &["500", "20000", "", ""]),
+    // Longer than a broker may hold a Fetch or the first join of a group: it closes what is quiet, whoever waits for it.
+    ("connections.max.idle.ms", &["3000", "20000", "", ""]),
     ("max.incremental.fetch.session.cache.slots", &["0", "1", "3", ""]),
     ("grete.sim.fetch.session.eviction.ms", &["0", "300", ""]),
     ("grete.sim.tail.bytes", &["0", "3000", ""]),

@@ -48,14 +48,17 @@ fn all_but_the_gentle_have_faults_and_a_crash() {
 }
 
 #[test]
-fn no_fault_takes_what_was_acknowledged() {
-    for seed in 0..300 {
-        for (_, fault) in faults(&script(seed, Profile::Chaos)) {
-            if let Fault::Disk { what, path, .. } = fault {
-                assert_ne!(*what, crate::disk::Fault::Ignored);
-                assert!(*what != crate::disk::Fault::Rot || path.ends_with("index"));
-            }
-        }
+fn few_seeds_have_a_fault_that_takes_what_was_acknowledged() {
+    let takes = |fault: &Fault| match fault {
+        Fault::Disk { what: crate::disk::Fault::Ignored, .. } => true,
+        Fault::Disk { what: crate::disk::Fault::Rot, path, .. } => !path.ends_with("index"),
+        _ => false,
+    };
+    let some = (0..600).filter(|seed| faults(&script(*seed, Profile::Chaos)).iter().any(|(_, fault)| takes(fault)));
+    let some = some.count();
+    assert!((15..60).contains(&some), "{some} of 600");
+    for profile in [Profile::Gentle, Profile::Network, Profile::Clients] {
+        assert!((0..200).all(|seed| !faults(&script(seed, profile)).iter().any(|(_, fault)| takes(fault))));
     }
 }
 

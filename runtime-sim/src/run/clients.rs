@@ -44,6 +44,15 @@ impl AnyActor {
             Self::Admin(actor) => actor.is_at_rest(),
         }
     }
+
+    /// What it waits for, for a person to read.
+    pub(super) fn waits_for(&self) -> String {
+        match self {
+            Self::Producer(actor) => actor.waits_for(),
+            Self::Consumer(actor) => actor.waits_for(),
+            Self::Admin(actor) => actor.waits_for(),
+        }
+    }
 }
 
 impl Client {
@@ -89,6 +98,7 @@ impl<M: Machine> Run<M> {
             history: &mut self.history,
             nodes: self.script.nodes.len(),
             calm_since: self.calm_since,
+            coverage: &mut self.coverage,
             commands: &mut commands,
             connections: &mut client.connections,
             violations: &mut self.violations,

@@ -7,6 +7,7 @@
 
 use super::Run;
 use super::counters::kind_of;
+use super::states::State;
 use crate::clock::WorldTime;
 use crate::disk::{FaultRule, OpKind, Survival, When};
 use crate::draw::{Stream, WorldSeed};
@@ -16,7 +17,7 @@ use crate::node::{Ended, NodeIndex, NodeState};
 use crate::script::{End, Fault, NetworkFault};
 use crate::world::InterferenceId;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How long whatever keeps services alive waits before it starts a node again that has given up.
@@ -27,6 +28,12 @@ const STOP_GRACE: Duration = Duration::from_secs(20);
 
 /// How often it is looked whether a node has stopped that is to start again.
 const STOP_LOOK: Duration = Duration::from_millis(200);
+
+/// What a node says of a log directory that it uses no more until it is started again.
+const OUT_OF_SERVICE: &str = "is out of service";
+
+/// How long an operator takes to start a node again that said so.
+const OPERATOR_DELAY: Duration = Duration::from_millis(1_500);
 
 /// The rest of a clock's drift that counts, in microseconds.
 const DRIFT_COUNTS_MICROS: u64 = 1_000;
@@ -43,6 +50,10 @@ pub(super) struct Faults {
     /// What ends when an operation comes.
     watches: BTreeMap<u64, Watch>,
     watches_set: u64,
+    /// When processes ended.
+    ends: Vec<WorldTime>,
+    /// The nodes whose last boot did not come to its end.
+    interrupted: BTreeSet<NodeIndex>,
     clocks: Vec<ClockFault>,
 }
 
@@ -77,6 +88,11 @@ impl Faults {
     fn schedule(&mut self, at: WorldTime, due: Due) {
         self.scheduled += 1;
         self.agenda.insert((at, self.scheduled), due);
+    }
+
+    /// When processes ended, in their order.
+    pub(super) fn ends(&self) -> &[WorldTime] {
+        &self.ends
     }
 
     /// When something is due next.
@@ -178,7 +194,11 @@ impl<M: Machine> Run<M> {
         let state = self.world.state(node);
         let (is_up, is_booting) = (!matches!(state, NodeState::Down(_)), *state == NodeState::Booting);
         let owing = self.world.owing(None, node) > 0;
-        let is_busy = owing || is_booting || !self.world.running(node).is_empty();
+        let running = self.world.running(node);
+        let is_busy = owing || is_booting || !running.is_empty();
+        if !matches!(how, End::Stop) {
+            self.see_end(node, is_booting);
+        }
         match how {
             End::Stop => {
                 self.world.shut_down(node);
@@ -192,14 +212,39 @@ impl<M: Machine> Run<M> {
             End::PowerLoss(profile) => {
                 let seed = WorldSeed(self.world.seed().draw(Stream::SurviveSector, &[node.0 as u64, now.0]).0);
                 let losses = self.world.power_loss(node, Survival { seed, profile });
+                let ran = |ops: &[OpKind]| ops.iter().any(|op| running.contains_key(op));
+                let seen = [
+                    (ran(&[OpKind::Sync]), State::PowerLossInSync),
+                    (ran(&[OpKind::Rename, OpKind::SyncDir]), State::PowerLossInRename),
+                    (losses.files_torn > 0, State::FileTorn),
+                    (losses.files_reordered > 0, State::FileReordered),
+                    (losses.lengths_lost > 0, State::LengthLost),
+                    (losses.names_lost > 0, State::NameLost),
+                ];
+                seen.into_iter().for_each(|(holds, state)| self.coverage.see_if(holds, state));
                 losses.sectors_lost + losses.lengths_lost + losses.names_lost > 0
             }
         }
     }
 
+    /// A process is about to end without being asked.
+    fn see_end(&mut self, node: NodeIndex, is_booting: bool) {
+        let was_interrupted = if is_booting {
+            !self.faults.interrupted.insert(node)
+        } else {
+            self.faults.interrupted.remove(&node);
+            false
+        };
+        self.coverage.see_if(is_booting, State::RecoveryInterrupted);
+        self.coverage.see_if(was_interrupted, State::RecoveryInterruptedTwice);
+        self.coverage.see_if(*self.world.state(node) == NodeState::Stopping, State::StopInterrupted);
+    }
+
     /// The process of a node is gone. Where nobody wanted that, it is started again.
     pub(super) fn node_ended(&mut self, node: NodeIndex) {
-        if matches!(self.world.state(node), NodeState::Down(Ended::Failed { .. })) {
+        self.faults.ends.push(self.world.now());
+        if let NodeState::Down(Ended::Failed { reason }) = self.world.state(node) {
+            self.coverage.see_if(reason.contains("holds the metadata"), State::MetadataDirFailed);
             const KIND: &str = "node-failed";
             self.counters.begin(KIND);
             self.counters.change(KIND, true);
@@ -225,10 +270,30 @@ impl<M: Machine> Run<M> {
         let (kind, struck) = match *due {
             Due::Start(_) => return,
             Due::PauseEnds(node) => ("pause", self.world.events_waiting(node) as u64),
-            Due::DiskEnds { node, dir, name, kind } => (kind, self.world.end_disk_fault(node, dir, name)),
+            Due::DiskEnds { node, dir, name, kind } => {
+                let struck = self.world.end_disk_fault(node, dir, name);
+                self.operate(node, struck);
+                (kind, struck)
+            }
             Due::NetworkEnds { id, kind } => (kind, self.world.end_interference(id)),
         };
         self.counters.change(kind, struck > 0);
+    }
+
+    /// Whether a node has told, since it was started last, that it uses a log directory no more.
+    fn is_degraded(&self, node: NodeIndex) -> bool {
+        let serves = *self.world.state(node) == NodeState::Serving;
+        serves && self.world.notices_of_boot(node).iter().any(|notice| notice.text.contains(OUT_OF_SERVICE))
+    }
+
+    /// A disk that has failed is well again: the operator has a node that uses it no more start again, in every other case.
+    fn operate(&mut self, node: NodeIndex, struck: u64) {
+        let now = self.world.now();
+        let sees = self.world.seed().draw(Stream::Workload, &[node.0 as u64, now.0]).chance(500_000);
+        if struck > 0 && sees && self.is_degraded(node) {
+            self.coverage.see(State::DirTakenUpAgain);
+            self.end_node(node, End::Stop, OPERATOR_DELAY);
+        }
     }
 
     fn restart(&mut self, node: NodeIndex) {
@@ -270,8 +335,13 @@ impl<M: Machine> Run<M> {
             (0..usize::from(plan.dirs)).for_each(|dir| self.world.heal_disk(node, dir));
             self.world.resume(node);
             self.world.set_drift(node, 0);
-            self.faults.restart_at.insert(node, now);
-            self.restart(node);
+            if self.is_degraded(node) {
+                // Only a start makes it take up its directory again.
+                self.end_node(node, End::Stop, OPERATOR_DELAY);
+            } else {
+                self.faults.restart_at.insert(node, now);
+                self.restart(node);
+            }
         }
     }
 

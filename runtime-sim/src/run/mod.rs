@@ -7,16 +7,21 @@
 
 mod clients;
 mod counters;
+mod excuses;
 mod faults;
 mod guard;
 mod phases;
 mod properties;
+mod sights;
 mod sound;
+mod states;
 mod watch;
 
 pub use counters::{Count, Counters, KINDS, Kind, kind_of, kind_of_act};
+pub use excuses::{EXCUSES, Excuse};
 pub use phases::PROGRESS;
 pub use properties::keys;
+pub use states::{Coverage, State};
 pub use watch::Moment;
 
 use crate::actor::{Command, Input};
@@ -38,6 +43,13 @@ use watch::Watch;
 
 /// The checker that stands for the assertions of the broker's own code, and of the simulator's.
 pub const INVARIANT: &str = "invariant";
+
+/// What a run has at least that counts: simulated time, operations that took effect, faults that changed an outcome.
+const COUNTS_TIME: WorldTime = WorldTime(60_000_000);
+const COUNTS_OPERATIONS: usize = 1_000;
+const COUNTS_FAULTS: u64 = 5;
+/// The kinds of faults that end a process without asking it.
+const CRASHES: [&str; 4] = ["kill", "power-loss", "kill-at", "power-loss-at"];
 
 /// Why a script cannot be run: it is wrong in itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +76,7 @@ pub struct Run<M: Machine> {
     violations: Vec<Violation>,
     faults: Faults,
     counters: Counters,
+    coverage: Coverage,
     /// Kept to be filled again.
     commands: Vec<Command>,
     /// Where it is watched.
@@ -85,6 +98,32 @@ pub struct Outcome {
     pub effects: u64,
     /// What went wrong.
     pub counters: Counters,
+    /// The rare states that it came through.
+    pub coverage: Coverage,
+    /// Where it broke a promise: what it cannot help, by name.
+    pub excuse: Option<&'static str>,
+}
+
+impl Outcome {
+    /// Whether the run was long and hard enough to count: a minute, a thousand operations that took effect, and five faults
+    /// that changed an outcome, one of them the end of a process.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        let crashes: u64 = CRASHES.iter().map(|kind| self.counters.of(kind).changed).sum();
+        self.time >= COUNTS_TIME
+            && self.acknowledged >= COUNTS_OPERATIONS
+            && self.counters.changed() >= COUNTS_FAULTS
+            && crashes > 0
+    }
+
+    /// The promise that was broken without an excuse, where one was.
+    #[must_use]
+    pub const fn unexplained(&self) -> Option<&Violation> {
+        match self.excuse {
+            None => self.verdict.as_ref(),
+            Some(_) => None,
+        }
+    }
 }
 
 /// A run that is over.
@@ -135,6 +174,7 @@ impl<M: Machine> Run<M> {
             violations: Vec::new(),
             faults: Faults::default(),
             counters: Counters::default(),
+            coverage: Coverage::default(),
             commands: Vec::new(),
             watch: None,
         })
@@ -163,14 +203,18 @@ impl<M: Machine> Run<M> {
             Err(what) => Some(Violation { what, ..violation(INVARIANT) }),
         };
         self.count_clock_faults();
+        self.see_the_end(rest.as_ref());
+        // What a client saw comes before what follows from it.
+        let verdict = self.violations.first().cloned().or(verdict);
         let outcome = Outcome {
-            // What a client saw comes before what follows from it.
-            verdict: self.violations.first().cloned().or(verdict),
+            excuse: verdict.as_ref().and_then(|violation| excuses::of(violation, &self.counters)),
+            verdict,
             acknowledged: self.history.acknowledged(),
             time: self.world.now(),
             hash: self.world.hash(),
             effects: self.world.effects(),
             counters: self.counters.clone(),
+            coverage: self.coverage.clone(),
         };
         Finished { outcome, rest, later, run: self }
     }
@@ -200,6 +244,16 @@ impl<M: Machine> Run<M> {
         self.play_until(self.script.heal_at)?;
         self.heal();
         self.come_to_rest()
+    }
+
+    /// The rare states that show only now.
+    fn see_the_end(&mut self, rest: Option<&AtRest>) {
+        for node in self.nodes() {
+            self.world.notices(node).iter().for_each(|notice| sights::told(&mut self.coverage, &notice.text));
+        }
+        if let Some(rest) = rest {
+            sights::of_history(&mut self.coverage, &self.history, rest, self.faults.ends());
+        }
     }
 
     /// What the clients did.

@@ -105,7 +105,8 @@ impl<M: Machine> Run<M> {
             .filter(|(_, operation)| Some(operation.client) == client && operation.outcome == Outcome::UnderWay)
             .map(|(at, _)| crate::history::OperationId(at));
         let operations = under_way.take(3).collect();
-        let what = format!("{name} has not come to rest {within:?} after the last fault");
+        let waits_for = client.map_or_else(String::new, |client| self.clients[client.0].actor.waits_for());
+        let what = format!("{name} has not come to rest {within:?} after the last fault: {waits_for}");
         Violation { operations, client, ..stuck(what) }
     }
 

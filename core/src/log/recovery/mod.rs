@@ -8,7 +8,8 @@
 //! 4. its leader epochs, and the aborted transactions of the segments that are not scanned;
 //! 5. a scan of what lies behind, batch by batch, which ends before the first that is not right; what follows is cut.
 //!
-//! What was scanned is not known to be durable: it is covered by a commit round before it counts.
+//! What was scanned is not known to be durable: it is written again and covered by a commit round before it counts. The sync
+//! alone would not do: where an earlier one failed, the kernel takes what it has in memory for written.
 
 mod before;
 mod boot;
@@ -43,6 +44,7 @@ use crate::time::Now;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use before::Unrecorded;
 use bytes::Bytes;
@@ -213,7 +215,12 @@ impl LogStore {
         };
         match recovery.step {
             Step::Identity => match partition_metadata::decode(&bytes) {
-                Ok(topic) if topic == partition.topic => self.plan(partition, now, effects),
+                Ok(topic) if topic == partition.topic => {
+                    if recovery.foreign.is_none() {
+                        self.write_identity_again(partition, bytes, effects);
+                    }
+                    self.plan(partition, now, effects);
+                }
                 Ok(topic) => self.not_ours(partition, Some(topic), now, effects),
                 // Its bytes never became durable, and nothing is acknowledged before.
                 Err(_) if bytes.iter().all(|byte| *byte == 0) => self.not_ours(partition, None, now, effects),
@@ -249,6 +256,16 @@ impl LogStore {
                 self.find_stranded(partition, now, &bytes, effects);
             }
         }
+    }
+
+    /// Writes `partition.metadata` again, as it is: it is about to be synced, and an earlier sync of it may have failed.
+    fn write_identity_again(&mut self, partition: TopicPartition, bytes: Bytes, effects: &mut Effects) {
+        let Some(log) = self.logs.get(&partition) else { return };
+        let dir = &mut self.dirs[usize::from(log.dir.0)];
+        let round = dir.next_round();
+        let file = names::fixed(log.dir, &log.home, partition_metadata::NAME);
+        let write = IoOp::Write { file, position: FilePosition(0), parts: vec![bytes] };
+        dir.ask(&mut self.io, round, Purpose::Step, write, effects);
     }
 
     /// The directory is another topic's, which is gone, or nobody's: it goes, and the log begins anew.

@@ -3,14 +3,16 @@
 use super::scan::{self, Expected, Next, Stranded};
 use super::take::scanned_segment;
 use super::{STRANDED_BYTES_MAX, Step};
-use crate::effect::Effects;
+use crate::effect::{Effects, IoOp};
 use crate::ids::{FilePosition, LeaderEpoch, Offset, TopicPartition};
 use crate::limits::LOG_READ_BYTES_MAX;
 use crate::log::files::segment_name::SegmentFile;
+use crate::log::io::Purpose;
 use crate::log::names;
 use crate::log::store::LogStore;
 use crate::time::Now;
 use alloc::format;
+use alloc::vec;
 use bytes::Bytes;
 
 impl LogStore {
@@ -89,7 +91,32 @@ impl LogStore {
                 }
             }
         }
+        if !foreign {
+            let taken = piece.slice(..(recovery.position - start) as usize);
+            self.write_again(partition, segment.base, start, taken, effects);
+        }
         if valid { self.read_on(partition, now, effects) } else { self.cut_here(partition, now, effects) }
+    }
+
+    /// Writes again what was scanned, as it is. A sync that failed in an earlier incarnation may have left it in the page
+    /// cache alone, marked as clean: the sync that is to cover it would succeed and do nothing.
+    fn write_again(
+        &mut self,
+        partition: TopicPartition,
+        base: Offset,
+        position: u64,
+        scanned: Bytes,
+        effects: &mut Effects,
+    ) {
+        if scanned.is_empty() {
+            return;
+        }
+        let Some(log) = self.logs.get(&partition) else { return };
+        let dir = &mut self.dirs[usize::from(log.dir.0)];
+        let round = dir.next_round();
+        let file = names::file(log.dir, &log.home, base, SegmentFile::Log);
+        let write = IoOp::Write { file, position: FilePosition(position), parts: vec![scanned] };
+        dir.ask(&mut self.io, round, Purpose::Step, write, effects);
     }
 
     /// The log ends here. What follows is looked at for batches before it is cut, to be reported. Nothing is cut that another

@@ -189,4 +189,9 @@ impl Actor for Admin {
     fn is_at_rest(&self) -> bool {
         !self.alarm.is_gone() && self.tasks.is_empty()
     }
+
+    fn waits_for(&self) -> String {
+        let tasks: Vec<String> = self.tasks.values().map(|task| format!("{:?}", task.act)).collect();
+        tasks.join("; ")
+    }
 }

@@ -4,12 +4,13 @@
 //! where it stands: behind what polls gave it before. Each attempt is an operation of its own.
 
 use super::alarms::Retry;
-use super::coordinator::{COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR};
+use super::coordinator::{COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR};
 use super::positions::by_topic;
 use super::protocol::text;
 use super::{Ask, Consumer, REQUEST_TIMEOUT, To};
 use crate::actor::Context;
 use crate::history::{Answer, OperationId, Outcome, TopicPartition, What};
+use crate::run::State;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::{GroupId, OffsetCommitRequest, OffsetCommitResponse};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,6 @@ use std::sync::Arc;
 
 const OFFSET_COMMIT_VERSION: i16 = 9;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
-const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
 
 /// What is to be committed.
 #[derive(Clone, Debug, Default)]
@@ -148,8 +148,15 @@ impl Consumer {
         context.end(operation, outcome);
         for code in all.into_iter().flatten().filter(|code| *code != 0) {
             match code {
+                22 => context.see(State::CommitOfOldGeneration),
+                25 => context.see(State::CommitOfUnknownMember),
+                27 => context.see(State::CommitInRebalance),
+                _ => {}
+            }
+            match code {
                 UNKNOWN_TOPIC_OR_PARTITION => self.topics.refresh(),
                 COORDINATOR_LOAD_IN_PROGRESS | COORDINATOR_NOT_AVAILABLE | NOT_COORDINATOR => {
+                    self.see_refusal(context, code);
                     self.alarms.back_off(context, Retry::Commit);
                     self.commits.asked |= then == Then::Asked;
                     if code != COORDINATOR_LOAD_IN_PROGRESS {

@@ -14,6 +14,7 @@ use crate::actor::wire::node_at;
 use crate::clock::WorldTime;
 use crate::history::{TopicPartition, What};
 use crate::node::NodeIndex;
+use crate::run::State;
 use crate::script::Assignor;
 use core::time::Duration;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
@@ -28,6 +29,7 @@ const HEARTBEAT_VERSION: i16 = 4;
 /// The promise that a member that gives signs of life stays in its group.
 pub const EVICTIONS: &str = "evictions";
 const LEAVE_GROUP_VERSION: i16 = 5;
+pub(super) const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
 pub(super) const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 pub(super) const NOT_COORDINATOR: i16 = 16;
 const ILLEGAL_GENERATION: i16 = 22;
@@ -119,6 +121,13 @@ impl Membership {
     /// Whether it has its part, and nothing is about to change it.
     pub(super) const fn is_stable(&self) -> bool {
         matches!(self.stage, Stage::Stable) && !self.rejoin && self.given.is_none()
+    }
+
+    /// How far it is, for a person to read.
+    pub(super) fn tell(&self) -> String {
+        let Self { name, generation, stage, rejoin, .. } = self;
+        let given = if self.given.is_some() { ", given partitions that it has not taken" } else { "" };
+        format!("group {name}, generation {generation}: {stage:?}, has to join again: {rejoin}{given}")
     }
 
     /// Whether it has a part, which it may be about to lose.
@@ -228,11 +237,15 @@ impl Consumer {
             group.heartbeat_taken =
                 if is_taken { Some((generation, group.heartbeat_sent)) } else { group.heartbeat_taken };
         }
+        if code == UNKNOWN_MEMBER_ID {
+            context.see(State::MemberUnknown);
+        }
         self.refused(context, code, generation);
     }
 
     /// What the coordinator says no to tells a member how it stands: `generation` is the one that it said.
     pub(super) fn refused(&mut self, context: &mut Context<'_>, code: i16, generation: i32) {
+        self.see_refusal(context, code);
         let Some(group) = &mut self.group else { return };
         // What is said of an earlier generation says nothing of this one.
         let is_current = group.is_alive() && group.generation == generation;
@@ -267,6 +280,16 @@ impl Consumer {
         }
     }
 
+    /// What a refusal by the coordinator shows.
+    pub(super) fn see_refusal(&self, context: &mut Context<'_>, code: i16) {
+        match code {
+            COORDINATOR_LOAD_IN_PROGRESS => context.see(State::CoordinatorLoading),
+            COORDINATOR_NOT_AVAILABLE | NOT_COORDINATOR => context.see(State::CoordinatorUnavailable),
+            FENCED_INSTANCE_ID => context.see(State::InstanceFenced),
+            _ => {}
+        }
+    }
+
     /// The member is out of its generation: what it has is its own no more. It may be unknown, too.
     pub(super) fn lose(&mut self, context: &mut Context<'_>, forget_member: bool) {
         self.revoke_all(context);
@@ -294,6 +317,7 @@ impl Consumer {
     /// The application was away for so long that its library leaves the group for it (KIP-62).
     pub(super) fn poll_interval_over(&mut self, context: &mut Context<'_>) {
         if self.group.as_ref().is_some_and(Membership::is_alive) {
+            context.see(State::PollIntervalOver);
             // A static member is waited for until its session is over.
             self.send_leave(context);
             self.lose(context, true);

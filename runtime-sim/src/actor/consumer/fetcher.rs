@@ -12,6 +12,7 @@ use super::topics::Topics;
 use super::{Ask, Consumer, Library, REQUEST_TIMEOUT, To};
 use crate::actor::Context;
 use crate::history::{Answer, Outcome, Polled, TopicPartition, What};
+use crate::run::State;
 use core::time::Duration;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
@@ -24,8 +25,11 @@ const FETCH_VERSION_BY_NAME: i16 = 11;
 const FETCH_VERSION_BY_ID: i16 = 17;
 const MAX_WAIT: Duration = Duration::from_millis(500);
 const OFFSET_OUT_OF_RANGE: i16 = 1;
+const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+const KAFKA_STORAGE_ERROR: i16 = 56;
 const FETCH_SESSION_ID_NOT_FOUND: i16 = 70;
 const INVALID_FETCH_SESSION_EPOCH: i16 = 71;
+const UNKNOWN_TOPIC_ID: i16 = 100;
 const FETCH_SESSION_TOPIC_ID_ERROR: i16 = 106;
 /// The timestamp of the start of a log.
 pub(super) const EARLIEST: i64 = -2;
@@ -49,7 +53,6 @@ struct Standing {
     continues: bool,
     /// What an `Offset` belongs to.
     topic_id: Option<u128>,
-    high_watermark: Option<i64>,
     committed: Option<i64>,
     /// Whether its position is being asked for.
     asked: bool,
@@ -73,20 +76,15 @@ pub(super) struct Fetcher {
     standing: BTreeMap<TopicPartition, Standing>,
     under_way: bool,
     session: Session,
+    /// What the broker has told last. In a session it tells each once, though the consumer give the partition up meanwhile
+    /// and get it back.
+    high_watermarks: BTreeMap<Fetched, i64>,
     came: Vec<Came>,
 }
 
 impl Standing {
     const fn new(at: At) -> Self {
-        Self {
-            at,
-            continues: false,
-            topic_id: None,
-            high_watermark: None,
-            committed: None,
-            asked: false,
-            blocked: false,
-        }
+        Self { at, continues: false, topic_id: None, committed: None, asked: false, blocked: false }
     }
 
     /// Goes elsewhere, not by reading.
@@ -99,7 +97,14 @@ impl Standing {
 impl Fetcher {
     pub(super) fn new(library: Library) -> Self {
         let session = Session::new(library == Library::Java);
-        Self { library, standing: BTreeMap::new(), under_way: false, session, came: Vec::new() }
+        Self {
+            library,
+            standing: BTreeMap::new(),
+            under_way: false,
+            session,
+            high_watermarks: BTreeMap::new(),
+            came: Vec::new(),
+        }
     }
 
     /// Reads these partitions from now on, new ones from where the group has committed.
@@ -127,13 +132,14 @@ impl Fetcher {
         }
     }
 
-    /// Takes note of what partitions there are now. One of a topic that came again under its name is read from the start.
-    pub(super) fn topics_have_changed(&mut self, topics: &Topics) {
+    /// Takes note of what partitions there are now, and says whether a topic came again. One of a topic that came again under its name is read from the start.
+    pub(super) fn topics_have_changed(&mut self, topics: &Topics) -> bool {
+        let mut came_again = false;
         for (at, standing) in &mut self.standing {
             let Some(topic) = topics.get(&at.topic) else { continue };
             if standing.topic_id.is_some_and(|id| id != topic.id) {
+                came_again = true;
                 standing.committed = None;
-                standing.high_watermark = None;
                 if standing.at != At::Committed {
                     standing.go(At::Timestamp(EARLIEST));
                 }
@@ -141,6 +147,7 @@ impl Fetcher {
             standing.topic_id = Some(topic.id);
             standing.blocked &= !topic.leader_epochs.contains_key(&at.partition);
         }
+        came_again
     }
 
     /// The partitions whose position has to be asked for, by `which`; they count as asked for from now on.
@@ -206,11 +213,31 @@ impl Fetcher {
 
     /// Whether all that there is has been given to the application. A partition that is not there any more has nothing.
     pub(super) fn is_caught_up(&self, topics: &Topics) -> bool {
-        self.came.is_empty()
-            && self.standing.iter().all(|(at, standing)| {
-                let is_there = topics.get(&at.topic).is_some_and(|it| it.leader_epochs.contains_key(&at.partition));
-                !is_there || standing.high_watermark.is_some_and(|end| standing.at == At::Offset(end))
+        self.came.is_empty() && self.standing.iter().all(|(at, standing)| self.has_all(topics, at, standing))
+    }
+
+    /// What has not been given to the application, for a person to read.
+    pub(super) fn behind(&self, topics: &Topics) -> Vec<String> {
+        let behind = self.standing.iter().filter(|(at, standing)| !self.has_all(topics, at, standing));
+        behind
+            .map(|(at, standing)| {
+                let Standing { at: stands, asked, blocked, .. } = standing;
+                let high_watermark = self.high_watermark(topics, at);
+                let asked = if *asked { ", asked" } else { "" };
+                let blocked = if *blocked { ", blocked" } else { "" };
+                format!("{}-{} at {stands:?} of {high_watermark:?}{asked}{blocked}", at.topic, at.partition)
             })
+            .collect()
+    }
+
+    fn has_all(&self, topics: &Topics, at: &TopicPartition, standing: &Standing) -> bool {
+        let is_there = topics.get(&at.topic).is_some_and(|it| it.leader_epochs.contains_key(&at.partition));
+        !is_there || self.high_watermark(topics, at).is_some_and(|end| standing.at == At::Offset(end))
+    }
+
+    fn high_watermark(&self, topics: &Topics, of: &TopicPartition) -> Option<i64> {
+        let id = topics.get(&of.topic)?.id;
+        self.high_watermarks.get(&Fetched { topic: Arc::clone(&of.topic), id, partition: of.partition }).copied()
     }
 
     fn wanted(&self, topics: &Topics) -> Wanted {
@@ -227,13 +254,12 @@ impl Fetcher {
     /// Takes what came of one partition; whether the topics are to be asked for.
     fn take(&mut self, fetched: &Fetched, asked: From, data: PartitionData) -> bool {
         let from = TopicPartition { topic: Arc::clone(&fetched.topic), partition: fetched.partition };
+        if data.error_code == 0 {
+            self.high_watermarks.insert(fetched.clone(), data.high_watermark);
+        }
         let Some(standing) = self.standing.get_mut(&from) else { return false };
         if standing.topic_id != Some(fetched.id) {
             return false;
-        }
-        // In a session the broker tells this once: it counts even where the consumer has gone elsewhere meanwhile.
-        if data.error_code == 0 {
-            standing.high_watermark = Some(data.high_watermark);
         }
         if standing.at != At::Offset(asked.offset) {
             return false;
@@ -315,6 +341,7 @@ impl Consumer {
             return;
         }
         let next = self.fetcher.session.next(&wanted);
+        self.fetcher.high_watermarks.retain(|at, _| !next.forgotten.contains(at));
         let by_id = self.fetcher.library == Library::Java;
         let request = FetchRequest::default()
             .with_replica_id(BrokerId(-1))
@@ -335,6 +362,7 @@ impl Consumer {
         match response.error_code {
             0 => {}
             FETCH_SESSION_ID_NOT_FOUND | INVALID_FETCH_SESSION_EPOCH | FETCH_SESSION_TOPIC_ID_ERROR => {
+                context.see(State::FetchSessionEvicted);
                 return self.fetcher.session.refused(response.error_code == FETCH_SESSION_ID_NOT_FOUND);
             }
             _ => {
@@ -343,12 +371,21 @@ impl Consumer {
                 return self.alarms.back_off(context, Retry::Fetch);
             }
         }
+        if response.session_id == 0 && self.fetcher.library == Library::Java {
+            context.see(State::FetchSessionDenied);
+        }
         if !self.fetcher.session.answered(response.session_id) {
             return;
         }
         self.alarms.succeed(Retry::Fetch);
         for topic in response.responses {
             for data in topic.partitions {
+                match data.error_code {
+                    OFFSET_OUT_OF_RANGE => context.see(State::FetchOutOfRange),
+                    KAFKA_STORAGE_ERROR => context.see(State::FetchStorageError),
+                    UNKNOWN_TOPIC_OR_PARTITION | UNKNOWN_TOPIC_ID => context.see(State::FetchTopicGone),
+                    _ => {}
+                }
                 let is_it = |at: &&Fetched| {
                     at.partition == data.partition_index
                         && (*at.topic == *topic.topic.as_str() || at.id == topic.topic_id.as_u128())

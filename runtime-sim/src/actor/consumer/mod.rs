@@ -207,7 +207,7 @@ impl Consumer {
         match (act, self.life) {
             (ClientAct::Crash(down), _) => self.crash(context, down),
             (ClientAct::Join, Life::Closed) => self.start(context),
-            (ClientAct::Commit, Life::Running) => self.commits.ask(),
+            (ClientAct::Commit, Life::Running) if self.group.is_some() => self.commits.ask(),
             (ClientAct::Seek { of, offset }, Life::Running) => self.fetcher.seek(&of, offset),
             (ClientAct::Idle(time), Life::Running) => self.idle(context, time),
             (ClientAct::Leave, Life::Running) => {
@@ -372,5 +372,24 @@ impl Actor for Consumer {
                     && self.fetcher.is_caught_up(&self.topics)
             }
         }
+    }
+
+    fn waits_for(&self) -> String {
+        if self.life != Life::Running {
+            return format!("it is {:?}", self.life);
+        }
+        let mut parts = Vec::new();
+        if self.idle.is_some() {
+            parts.push("its application is idle".to_owned());
+        }
+        parts.extend(self.group.as_ref().filter(|group| !group.is_stable()).map(Membership::tell));
+        if !self.commits.are_at_rest() {
+            parts.push("a commit".to_owned());
+        }
+        if !self.topics.are_known(&self.plan.topics) {
+            parts.push("its topics".to_owned());
+        }
+        parts.extend(self.fetcher.behind(&self.topics));
+        parts.join("; ")
     }
 }

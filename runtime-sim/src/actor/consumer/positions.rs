@@ -78,6 +78,7 @@ impl Consumer {
         }
         if code != 0 {
             context.end(operation, Outcome::Failed(code));
+            self.see_refusal(context, code);
             self.alarms.back_off(context, Retry::Committed);
             if matches!(code, COORDINATOR_NOT_AVAILABLE | NOT_COORDINATOR) {
                 self.coordinator_is_unknown();

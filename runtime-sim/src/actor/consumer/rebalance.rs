@@ -11,6 +11,7 @@ use super::protocol::{self, text};
 use super::{Ask, Consumer, Life, Members, Subscription, To, cooperative_sticky, range};
 use crate::actor::Context;
 use crate::history::{TopicPartition, What};
+use crate::run::State;
 use crate::script::Assignor;
 use core::time::Duration;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -127,6 +128,7 @@ impl Consumer {
             .collect();
         group.topics_led = members.values().flat_map(|member| member.topics.iter().cloned()).collect();
         if response.skip_assignment {
+            context.see(State::StaticMemberReplaced);
             // A static leader that came back: all have what they had (KIP-814).
             group.led_on = Some(self.topics.counts(&group.topics_led));
             return self.sync(context, Vec::new());
@@ -176,6 +178,9 @@ impl Consumer {
             return;
         }
         if response.error_code != 0 {
+            if response.error_code == REBALANCE_IN_PROGRESS {
+                context.see(State::RebalanceSeenInSync);
+            }
             return self.join_failed(context, response.error_code);
         }
         // What cannot be read is nothing; the checkers see that the leader gave more.
@@ -207,6 +212,7 @@ impl Consumer {
     }
 
     fn join_failed(&mut self, context: &mut Context<'_>, code: i16) {
+        self.see_refusal(context, code);
         let Some(group) = &mut self.group else { return };
         group.stage = Stage::Apart;
         match code {

@@ -5,6 +5,7 @@ use super::protocol::text;
 use super::{Ask, Consumer, REQUEST_TIMEOUT, To};
 use crate::actor::Context;
 use crate::history::TopicPartition;
+use crate::run::State;
 use core::time::Duration;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName};
@@ -112,10 +113,12 @@ impl Consumer {
         let has_all = self.topics.are_known(&self.topics_wanted());
         self.topics.wanted |= again.is_some() || !has_all;
         self.alarms.pause(context, Retry::Metadata, again.filter(|_| has_all).unwrap_or(AGAIN_AFTER));
-        self.topics_have_changed();
+        if self.topics_have_changed() {
+            context.see(State::TopicCameAgain);
+        }
     }
 
-    fn topics_have_changed(&mut self) {
+    fn topics_have_changed(&mut self) -> bool {
         match &mut self.group {
             Some(group) => group.topics_have_changed(&self.topics),
             None => {
@@ -128,6 +131,6 @@ impl Consumer {
                 self.fetcher.read_from_start(&all);
             }
         }
-        self.fetcher.topics_have_changed(&self.topics);
+        self.fetcher.topics_have_changed(&self.topics)
     }
 }

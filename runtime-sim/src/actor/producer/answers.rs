@@ -6,6 +6,7 @@ use super::{Asked, Attempt, Producer, RETRY_BACKOFF, Refresh};
 use crate::actor::Context;
 use crate::actor::wire::{Answered, node_at};
 use crate::history::{Answer, Outcome, TopicPartition};
+use crate::run::State;
 use kafka_protocol::messages::{
     BrokerId, InitProducerIdRequest, MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse,
 };
@@ -93,11 +94,22 @@ impl Producer {
             lane.acknowledged(last);
         }
         if let Some(batch) = lane.remove(attempt.number) {
+            // What lies before what was acknowledged when it was sent again was written by an earlier attempt.
+            if batch.written_before.is_some_and(|end| (0..=end).contains(&base)) {
+                context.see(State::DuplicateAnswered);
+            }
             context.end(batch.operation, Outcome::Done(Answer::Produced { base }));
         }
     }
 
     fn refused(&mut self, attempt: &Attempt, code: i16, context: &mut Context<'_>) {
+        match code {
+            3 | 100 => context.see(State::ProduceTopicGone),
+            45 => context.see(State::SequenceRefused),
+            46 => context.see(State::DuplicateAnswered),
+            56 => context.see(State::ProduceStorageError),
+            _ => {}
+        }
         match meaning(code) {
             Meaning::Duplicate => self.done(attempt, -1, context),
             Meaning::Again => self.try_again(attempt, Some(code), context),

@@ -27,6 +27,8 @@ pub(super) struct Batch {
     pub(super) sequence: Option<i32>,
     /// An attempt was sent of which nobody knows what came.
     pub(super) may_be_written: bool,
+    /// An offset that had been acknowledged in its partition, to whomever, when it was sent again.
+    pub(super) written_before: Option<i64>,
     /// Why it was not taken last.
     pub(super) error: Option<i16>,
     encoded: Option<Bytes>,
@@ -73,6 +75,7 @@ impl Batch {
             state,
             sequence,
             may_be_written: false,
+            written_before: None,
             error: None,
             encoded: None,
         }

@@ -19,6 +19,7 @@ use super::{Actor, Context, Input};
 use crate::clock::WorldTime;
 use crate::history::{Outcome, TopicPartition, Value, What};
 use crate::node::NodeIndex;
+use crate::run::State;
 use crate::script::{ClientAct, ProducerPlan};
 use bytes::Bytes;
 use core::time::Duration;
@@ -188,6 +189,7 @@ impl Producer {
                 Asked::Metadata => self.metadata = Refresh::WantedAt(again_at),
                 Asked::ProducerId => self.identity_at = Refresh::WantedAt(again_at),
                 Asked::Produce(attempts) => {
+                    context.see(State::ProduceLostAnswer);
                     attempts.iter().for_each(|attempt| self.try_again(attempt, None, context));
                 }
             }
@@ -208,6 +210,7 @@ impl Producer {
         let timeout = self.plan.request_timeout;
         let overdue = self.links.iter().filter(|(_, link)| link.is_overdue(context, timeout)).map(|(node, _)| *node);
         for node in overdue.collect::<Vec<_>>() {
+            context.see(State::ProduceOverdue);
             self.disconnect(node, context);
         }
         self.pursue(context);
@@ -229,6 +232,9 @@ impl Producer {
                 let missing = !self.leaders.contains_key(to);
                 let code = if missing { UNKNOWN_TOPIC_OR_PARTITION } else { REQUEST_TIMED_OUT };
                 let failed = Outcome::Failed(batch.error.unwrap_or(code));
+                if !is_known {
+                    context.see(State::ProduceGivenUp);
+                }
                 context.end(batch.operation, if is_known { failed } else { Outcome::Unknown });
             }
         }
@@ -257,5 +263,14 @@ impl Actor for Producer {
         !self.alarm.is_gone()
             && self.lanes.values().all(|lane| lane.batches.is_empty())
             && self.links.values().all(|link| link.under_way() == 0)
+    }
+
+    fn waits_for(&self) -> String {
+        let lanes = self.lanes.iter().filter(|(_, lane)| !lane.batches.is_empty());
+        let unsent: Vec<String> = lanes
+            .map(|(to, lane)| format!("{} batches to {}-{}", lane.batches.len(), to.topic, to.partition))
+            .collect();
+        let under_way: usize = self.links.values().map(Link::under_way).sum();
+        format!("{under_way} answers; {}", unsent.join(", "))
     }
 }

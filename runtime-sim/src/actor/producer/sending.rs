@@ -161,6 +161,9 @@ impl Producer {
             let identity = lane.identity;
             let batch: &mut Batch = &mut lane.batches[at];
             batch.state = BatchState::UnderWay;
+            if batch.may_be_written {
+                batch.written_before = context.history.acknowledged_in(to);
+            }
             let bytes = batch.encode(identity, wall_ms(context.now));
             let last_sequence = batch.last_sequence();
             attempts.push((Attempt { to: to.clone(), number: batch.number, last_sequence, identity }, bytes));

@@ -5,6 +5,7 @@ use crate::actor::{Command, Context};
 use crate::checker::Violation;
 use crate::clock::WorldTime;
 use crate::history::{ClientIndex, History, Operation, What};
+use crate::run::Coverage;
 use crate::script::Assignor;
 use bytes::{BufMut, Bytes, BytesMut};
 use core::any::type_name;
@@ -98,6 +99,7 @@ impl Bench {
             nodes: 1,
             calm_since: None,
             violations: &mut self.violations,
+            coverage: &mut Coverage::default(),
             commands: &mut commands,
             connections: &mut self.connections,
         };

@@ -104,7 +104,7 @@ impl Many<'_> {
             let failure = match outcome {
                 Ok(outcome) => {
                     shared.found.sum.add(&outcome);
-                    outcome.verdict.map(Failure::Broken)
+                    outcome.unexplained().cloned().map(Failure::Broken)
                 }
                 Err(what) => Some(Failure::Unrunnable(what)),
             };

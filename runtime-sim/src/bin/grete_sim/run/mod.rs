@@ -50,6 +50,9 @@ pub(crate) struct Arguments {
     /// Goes on after a seed that fails, and tells all of them.
     #[arg(long)]
     keep_going: bool,
+    /// Fails where a kind of fault changed nothing, or a rare state was never reached, in all runs together.
+    #[arg(long)]
+    require_coverage: bool,
     /// Where the script of the first failure goes, as it was and minimised, with its timeline.
     #[arg(long, value_name = "DIR")]
     artefacts: Option<PathBuf>,
@@ -91,8 +94,15 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     for (seed, why) in &found.failed {
         tell_failure(&mut out, arguments, &seed.to_string(), why, true)?;
     }
+    let mut is_covered = true;
+    for hole in found.sum.holes().take_while(|_| arguments.require_coverage) {
+        is_covered = false;
+        writeln!(out, "not covered: {hole}")?;
+    }
     out.flush()?;
-    let Some((seed, _)) = found.failed.first() else { return Ok(ExitCode::SUCCESS) };
+    let Some((seed, _)) = found.failed.first() else {
+        return Ok(if is_covered { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    };
     if let Some(dir) = &arguments.artefacts {
         artefacts::write(dir, &arguments.choice, &arguments.choice.of_seed(*seed), &seed.to_string())?;
     }
@@ -107,7 +117,7 @@ fn run_one(arguments: &Arguments, script: &Arc<Script>, name: &str, of_seed: boo
     tell_speed(&sum, began.elapsed());
     let mut out = io::stdout().lock();
     write!(out, "{sum}")?;
-    let Some(violation) = &outcome.verdict else { return Ok(ExitCode::SUCCESS) };
+    let Some(violation) = outcome.unexplained() else { return Ok(ExitCode::SUCCESS) };
     tell_failure(&mut out, arguments, name, &Failure::Broken(violation.clone()), of_seed)?;
     out.flush()?;
     if let Some(dir) = &arguments.artefacts {
