@@ -229,6 +229,10 @@ impl Task {
         };
         match result {
             Ok(answer) => Step::Ended(Outcome::Done(answer)),
+            // So a broker answers as well where it has written that, and then could not make it durable.
+            Err(CallError::Code(15 | 16)) if matches!(self.act, ClientAct::DeleteGroup(_)) => {
+                Step::Ended(Outcome::Unknown)
+            }
             Err(CallError::Code(code)) if is_of_coordinators(code) => {
                 self.stage = Stage::Coordinator;
                 Step::Again

@@ -141,6 +141,8 @@ impl Consumer {
         let mut each = all.iter().copied();
         let outcome = match (each.next().flatten(), each.next()) {
             (Some(0), None) => Outcome::Done(Answer::Nothing),
+            // So a broker answers as well where it has written the commit, and then could not make it durable.
+            (Some(COORDINATOR_NOT_AVAILABLE | NOT_COORDINATOR), None) => Outcome::Unknown,
             (Some(code), None) => Outcome::Failed(code),
             // Some of it took effect, and some not.
             _ => Outcome::Unknown,

@@ -303,7 +303,8 @@ impl Consumer {
         ask: Ask,
         timeout: Duration,
     ) {
-        let is_patient = !matches!(ask, Ask::Heartbeat(_));
+        // What waits for other members takes as long as the slowest of them may take.
+        let is_patient = !matches!(ask, Ask::Heartbeat(_) | Ask::Join | Ask::Sync(_));
         if let Some(sent) = self.line(to).send(context, request, version, ask) {
             self.alarms.set(context, timeout, Alarm::Deadline { sent, timeout, is_patient });
         }
