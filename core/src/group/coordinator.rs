@@ -150,6 +150,11 @@ impl GroupCoordinator {
         replayed
     }
 
+    /// The partition could not be read to its end: what was read is forgotten, and it is read from its start again.
+    pub fn load_again(&mut self) {
+        self.phase = Phase::Loading(Recorded::default());
+    }
+
     /// All of the partition has been read: the coordinator serves. Members that were recorded have a full session
     /// timeout to give a sign of life.
     pub fn loaded(&mut self, now: Now) {

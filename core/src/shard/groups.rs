@@ -41,7 +41,13 @@ pub(crate) struct Coordinators {
 struct Held {
     coordinator: GroupCoordinator,
     loader: Option<Loader>,
+    /// When its partition is read again that could not be read.
+    again_at: Option<Instant>,
 }
+
+/// How long after a read that failed a partition is read again. The disk may have had a moment of weakness; where it has not,
+/// whoever asks is told each time that the coordinator is loading.
+const LOAD_AGAIN_MS: i64 = 1_000;
 
 /// What a coordinator wants done.
 pub(crate) enum Wanted {
@@ -70,7 +76,7 @@ impl Coordinators {
         if loader.is_none() {
             coordinator.fail();
         }
-        self.held.insert(partition, Held { coordinator, loader });
+        self.held.insert(partition, Held { coordinator, loader, again_at: None });
         self.ready.insert(partition);
         self.load(partition, now, store, effects);
     }
@@ -81,6 +87,7 @@ impl Coordinators {
             self.ready.insert(partition);
             held.coordinator.fail();
             held.loader = None;
+            held.again_at = None;
         }
     }
 
@@ -182,11 +189,23 @@ impl Coordinators {
 
     /// When a coordinator wants to be called next.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.held.values().filter_map(|held| held.coordinator.next_deadline()).min()
+        self.held.values().flat_map(|held| [held.coordinator.next_deadline(), held.again_at]).flatten().min()
     }
 
     /// Does what is due.
-    pub(crate) fn on_timer(&mut self, now: Now) {
+    pub(crate) fn on_timer(&mut self, now: Now, store: &mut LogStore, effects: &mut Effects) {
+        let is_due = |held: &Held| held.again_at.is_some_and(|due| due <= now.instant);
+        let due = self.held.iter().filter_map(|(partition, held)| is_due(held).then_some(*partition));
+        for partition in due.collect::<Vec<_>>() {
+            let Some(held) = self.held.get_mut(&partition) else { continue };
+            held.again_at = None;
+            held.loader = Loader::new(store, partition, Offset::ZERO).ok();
+            if held.loader.is_none() {
+                held.coordinator.fail();
+            }
+            self.ready.insert(partition);
+            self.load(partition, now, store, effects);
+        }
         for (partition, held) in &mut self.held {
             if held.coordinator.next_deadline().is_some_and(|due| due <= now.instant) {
                 self.ready.insert(*partition);
@@ -243,6 +262,11 @@ impl Held {
             Loaded::Done => {
                 self.loader = None;
                 self.coordinator.loaded(now);
+            }
+            Loaded::Failed(ErrorCode::KafkaStorageError) => {
+                self.loader = None;
+                self.again_at = Some(now.instant.after_ms(LOAD_AGAIN_MS));
+                self.coordinator.load_again();
             }
             Loaded::Failed(_) => {
                 self.loader = None;

@@ -155,7 +155,7 @@ impl Shard {
         }
         self.store.tick(now, effects);
         if !self.is_stopping() {
-            self.coordinators.on_timer(now);
+            self.coordinators.on_timer(now, &mut self.store, effects);
         }
         while let Some(timer) = self.timers.pop_due(now.instant) {
             match timer {

@@ -25,6 +25,9 @@ pub const ANSWER_ORDER: &str = "answer-order";
 /// The checker that holds a broker to answering, once all is well.
 pub const ANSWERED: &str = "answered";
 
+/// How long a broker may take where nothing goes wrong: who waits for less may come while it makes hundreds of files durable.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 const API_VERSIONS_VERSION: i16 = 3;
 
 /// The port of the first node; those of the others follow.
@@ -124,7 +127,7 @@ impl<A> Link<A> {
     #[must_use]
     pub fn is_overdue(&self, context: &mut Context<'_>, timeout: Duration) -> bool {
         let Some(sent) = self.oldest_sent().filter(|sent| sent.after(timeout) <= context.now) else { return false };
-        if context.calm_since.is_some_and(|since| since <= sent) {
+        if timeout >= PATIENCE && context.calm_since.is_some_and(|since| since <= sent) {
             let api_key = self.under_way.front().map_or(ApiVersionsRequest::KEY, |oldest| oldest.api_key);
             context.accuse(ANSWERED, format!("a request of API {api_key} had no answer within {timeout:?}"));
         }

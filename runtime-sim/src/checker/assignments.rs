@@ -1,5 +1,6 @@
 //! **Assignments.** Proves of each group that
-//! - in one generation no partition has two owners, unless the first had given it up: a group that was forgotten counts anew;
+//! - in one generation no partition has two owners of whom both act on it, or stay members: a group that has expired, and
+//!   was forgotten, counts anew, and who was a member before is none;
 //! - nothing is granted to one member while another that is still a member, in that generation or a later one, has it;
 //! - nobody commits in the name of an older generation when a later one has granted the partition to another.
 //!
@@ -103,12 +104,8 @@ impl Group {
         let owners = self.owners.entry(of.clone()).or_default();
         // A client is one member at a time: what it had as another is over.
         owners.retain(|other| other.client != owner.client);
-        let twin = owners.iter().find(|other| other.generation == owner.generation && other.member != owner.member);
-        if let Some(twin) = twin {
-            let what = format!("generation {} gives it to {} and {}", owner.generation, twin.member, owner.member);
-            return Some(violation(NAME, of, Some(owner.client), &[twin.by, owner.by], what));
-        }
-        for before in owners.iter().filter(|other| other.generation < owner.generation) {
+        for before in owners.iter().filter(|other| other.generation <= owner.generation && other.member != owner.member)
+        {
             let grant = Grant { of: of.clone(), before: before.clone(), to: owner.clone() };
             self.grants.entry((before.client, Arc::clone(&before.member))).or_default().push(grant);
         }
@@ -125,6 +122,12 @@ impl Group {
     ) -> Option<Violation> {
         let owners = self.owners.get(of)?;
         let own = owners.iter().find(|owner| owner.client == operation.client && owner.generation == generation)?;
+        // One that commits is a member: nobody else was to have it in that generation, nor, if this came first, in a later one.
+        let twin = owners.iter().find(|owner| owner.client != own.client && owner.generation == generation);
+        if let Some(twin) = twin.filter(|twin| twin.by < id && own.by < twin.by) {
+            let what = format!("generation {generation} gives it to {} and {}", own.member, twin.member);
+            return Some(violation(NAME, of, Some(twin.client), &[own.by, twin.by, id], what));
+        }
         let later = owners.iter().find(|owner| owner.client != own.client && owner.generation > generation)?;
         let what = format!(
             "{} commits in generation {generation}; {} has it in {}",
@@ -172,7 +175,14 @@ mod tests {
         let mut story = Story::default();
         let one = assign(&mut story, 1, "x", 1, &["a/0"]);
         let other = assign(&mut story, 2, "y", 1, &["a/1", "a/0"]);
-        story.fails(&ASSIGNMENTS, &[one, other]);
+        story.passes(&ASSIGNMENTS);
+        let acts = commit(&mut story, 1, 1, done(-1));
+        story.fails(&ASSIGNMENTS, &[one, other, acts]);
+        let mut story = Story::default();
+        let one = assign(&mut story, 1, "x", 1, &["a/0"]);
+        let other = assign(&mut story, 2, "y", 1, &["a/0"]);
+        let stays = assign(&mut story, 1, "x", 2, &[]);
+        story.fails(&ASSIGNMENTS, &[one, other, stays]);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use super::sent::{Given, Life, Lives, Sent, first, polls, records_from, violation};
 use super::{Checker, Seen, Violation};
-use crate::history::{ClientIndex, OperationId, TopicPartition};
+use crate::history::{ClientIndex, OperationId, Outcome, TopicPartition, What};
 use std::collections::BTreeMap;
 
 const SKIPS: &str = "poll-skip";
@@ -88,6 +88,14 @@ fn check_monotonic(seen: &Seen<'_>) -> Option<Violation> {
     })
 }
 
+/// Whether a start may be taken back: records were to be deleted up to there, and nobody was told that they are.
+fn is_open(seen: &Seen<'_>, at: &TopicPartition, start: i64) -> bool {
+    seen.history.operations().iter().any(|operation| {
+        let is_it = matches!(&operation.what, What::DeleteRecords { of, before } if of == at && *before == start);
+        is_it && !matches!(operation.outcome, Outcome::Done(_))
+    })
+}
+
 fn check_watermarks(seen: &Seen<'_>) -> Option<Violation> {
     let lives = Lives::of(seen.history);
     let mut shown: BTreeMap<(ClientIndex, &TopicPartition, Life), Given<'_>> = BTreeMap::new();
@@ -97,6 +105,9 @@ fn check_watermarks(seen: &Seen<'_>) -> Option<Violation> {
         let life = lives.within(&at.topic, given.asked, given.ended)?;
         let before = shown.insert((given.client, at, life), given)?;
         let (old, new) = (before.polled, given.polled);
+        if new.high_watermark >= old.high_watermark && is_open(seen, at, old.log_start) {
+            return None;
+        }
         let what = match (new.high_watermark < old.high_watermark, new.log_start < old.log_start) {
             (true, _) => format!("the high watermark goes from {} back to {}", old.high_watermark, new.high_watermark),
             (false, true) => format!("the log start goes from {} back to {}", old.log_start, new.log_start),

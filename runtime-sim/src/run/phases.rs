@@ -25,6 +25,10 @@ const BOOT: Duration = Duration::from_secs(30);
 /// The node that holds what is read at the end.
 const AUDITED: NodeIndex = NodeIndex(0);
 
+/// How often a log is read again of which something is deleted while it is read.
+const READS_MAX: u32 = 10;
+const OFFSET_OUT_OF_RANGE: i16 = 1;
+
 /// How often it is looked whether all has come to rest.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -210,6 +214,17 @@ fn stable_members(
     groups.iter().map(|group| Ok((Arc::clone(group), inside::stable_members(drive, caller, group)?))).collect()
 }
 
+/// Reads a log. Retention goes on at rest: what it began with may be gone when it is asked for.
+fn read_log(drive: &mut impl Drive, caller: &mut Caller, name: &str, partition: i32) -> Result<LogAtRest, CallError> {
+    for _ in 0..READS_MAX {
+        match inside::log(drive, caller, name, partition) {
+            Err(CallError::Code(OFFSET_OUT_OF_RANGE)) => {}
+            read => return read,
+        }
+    }
+    inside::log(drive, caller, name, partition)
+}
+
 fn read_all(drive: &mut impl Drive, caller: &mut Caller, groups: &BTreeSet<Arc<str>>) -> Result<AtRest, CallError> {
     let mut rest = AtRest { quorum_epoch: inside::quorum_epoch(drive, caller)?, ..AtRest::default() };
     let topics: BTreeMap<String, TopicShown> = operations::topics(drive, caller)?;
@@ -220,7 +235,7 @@ fn read_all(drive: &mut impl Drive, caller: &mut Caller, groups: &BTreeSet<Arc<s
             continue;
         }
         for partition in 0..shown.partitions as i32 {
-            let log = inside::log(drive, caller, &name, partition)?;
+            let log = read_log(drive, caller, &name, partition)?;
             rest.logs.insert(TopicPartition { topic: Arc::clone(&name), partition }, log);
         }
         let configs = admin::topic_configs(drive, caller, &name)?;
