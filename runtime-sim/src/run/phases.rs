@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::actor::Input;
-use crate::checker::{AtRest, RESTART, Violation, unlike};
+use crate::checker::{AtRest, LogAtRest, RESTART, Violation, unlike};
 use crate::client::operations::{self, TopicShown};
 use crate::client::{CallError, Client as Caller, admin, inside};
 use crate::clock::WorldTime;
