@@ -59,7 +59,8 @@ mod view;
 
 pub use append::Appending;
 pub use config::{CleanupPolicy, Durability, LogConfig, LogStoreConfig, TimestampType, TopicCompression};
-pub(crate) use names::{is_journal, parse_flushed_ends as flushed_ends_shard};
+pub use names::is_journal;
+pub(crate) use names::parse_flushed_ends as flushed_ends_shard;
 pub use outcome::{
     AppendError, AppendInfo, AppendOrigin, LogEvent, LookupOutcome, PartitionSize, ProducerDescription, ReadError,
     ReadOutcome, ReadRequest, ReadTicket, Records, StoredBatch, TimestampOffset, TimestampQuery, Unavailable,

@@ -45,8 +45,10 @@ pub(super) fn parse_journal(name: &str) -> Option<JournalName> {
     numbers.next().is_none().then_some(name)
 }
 
-/// Whether a file is one of a journal.
-pub(crate) fn is_journal(name: &str) -> bool {
+/// Whether a name, below a log directory, is that of a journal's file: what waits for its syncs is waiting for
+/// an acknowledgement, so that a runtime does well not to have it wait for other files.
+#[must_use]
+pub fn is_journal(name: &str) -> bool {
     parse_journal(name).is_some()
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Each log directory has its own workers, so that a disk that hangs holds up no other. An operation goes to the worker of
 //! its *group*: the first name below the log directory, which for a partition's files is the partition's directory. So what
-//! R1 orders is done by one thread, in the order in which it was asked for.
+//! R1 orders is done by one thread, in the order in which it was asked for. Journals have a worker of their own: who waits for
+//! one is not to wait for the files that are synced behind it.
 
 mod files;
 mod found;
@@ -23,8 +24,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// The threads that work for one log directory.
-const WORKERS_PER_DIR: usize = 4;
+/// The threads that work for one log directory: the last one for journals, the others for all else.
+const WORKERS_PER_DIR: usize = 5;
 
 /// Asks for file operations from one shard, and keeps R1 where an operation touches two groups.
 pub struct Disk {
@@ -86,7 +87,8 @@ impl Workers {
     fn send(&self, group: &Group, work: Work) {
         let workers = &self.by_dir[usize::from(group.0.0)];
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&group.1);
-        let worker = (hash % workers.len() as u64) as usize;
+        let others = workers.len() - 1;
+        let worker = if grete_core::log::is_journal(&group.1) { others } else { (hash % others as u64) as usize };
         // A worker ends only with the process.
         let _ = workers[worker].send(work);
     }
