@@ -209,18 +209,19 @@ proptest! {
     #[test]
     fn aborted_transactions_are_found_as_in_a_list(
         spans in prop::collection::vec((1..20_i64, 0..50_i64), 0..30),
-        from in 0..600_i64,
-        length in 1..100_i64,
+        from in 0..1200_i64,
+        length in 1..200_i64,
     ) {
         // Markers grow; each transaction is of a producer of its own and begins some offsets before its marker. The last
-        // stable offset is the first offset of those that are still open, as a log would have it.
+        // stable offset is the first offset of those that are still open, as a log would have it. An offset has one record: markers
+        // are even, what transactions begin with is odd.
         let mut marker = 0;
         let mut all: Vec<AbortedTxn> = Vec::new();
         for (number, (step, back)) in spans.into_iter().enumerate() {
-            marker += step;
+            marker += 2 * step;
             all.push(AbortedTxn {
                 producer: ProducerId(number as i64),
-                first_offset: Offset((marker - back).max(0)),
+                first_offset: Offset((marker - 2 * back - 1).max(0)),
                 last_offset: Offset(marker),
                 last_stable_offset: Offset(marker + 1),
             });
