@@ -77,9 +77,9 @@ fn seeds_tell_the_same_with_any_number_of_jobs() {
 
 #[test]
 fn the_first_failure_is_told_whatever_the_number_of_jobs() {
-    // A broker that answers too early fails in most seeds in which power is lost.
+    // With a broker that answers too early the seed 45 is the first that fails.
     let run = |jobs: &str| {
-        grete_sim(&["run", "--seeds", "0..40", "--profile", "disk", "--broker", "early-answer", "--jobs", jobs])
+        grete_sim(&["run", "--seeds", "43..49", "--profile", "chaos", "--broker", "early-answer", "--jobs", jobs])
     };
     let (one, three) = (run("1"), run("3"));
     assert_eq!(one.status.code(), Some(1), "{}", text(&one.stdout));
